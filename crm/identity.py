@@ -1,0 +1,25 @@
+"""Who is the same customer: the normalised id, as PostgreSQL computes it.
+
+`crm.phones` has the other half, the normalised phone. Every rule that asks whether two rows name one customer
+compares `customer_key` or `phone_key` and nothing else.
+"""
+
+from django.db.models import F, Func, TextField, Value
+
+# Named one by one, because what `\s` matches depends on the server's locale: ASCII white space, the no-break
+# space, the widths of U+2000 to U+200A, the zero-width space, line separators, and the byte-order mark.
+WHITE_SPACE = "[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+"
+
+CUSTOMER_ID_MAX_LENGTH = 255
+
+
+def customer_key(column: str = "customer_id") -> Func:
+    """The expression for the key of a customer id: trimmed, inner white space collapsed, upper case.
+
+    For a `GeneratedField`, so that no writer can store a key that does not belong to its id.
+    """
+    collapsed = Func(
+        F(column), Value(WHITE_SPACE), Value(" "), Value("g"), function="regexp_replace", output_field=TextField()
+    )
+    trimmed = Func(collapsed, function="btrim", output_field=TextField())
+    return Func(trimmed, function="upper", output_field=TextField())

@@ -1,0 +1,44 @@
+"""Notifications: one line for one person about something that happened."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    RECORDS_RECEIVED = "records_received", _("Records received")
+    RECORDS_TAKEN_BACK = "records_taken_back", _("Records taken back")
+    IMPORT_FINISHED = "import_finished", _("Import finished")
+    IMPORT_FAILED = "import_failed", _("Import failed")
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def of(self, user) -> "NoticeQuerySet":
+        return self.filter(user=user)
+
+    def unread(self) -> "NoticeQuerySet":
+        return self.filter(read_at=None)
+
+
+class Notice(models.Model):
+    """A notification in the app. `url` is a path of this site."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=30, choices=Kind)
+    text = models.CharField(max_length=300)
+    url = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="notice_kind_known")]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="notice_of_user"),
+            models.Index(fields=["user"], name="notice_unread", condition=models.Q(read_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

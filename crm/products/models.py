@@ -1,0 +1,26 @@
+"""Products: what is sold. Every list, reservation and deposit belongs to one."""
+
+import pghistory
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Product(models.Model):
+    name = models.CharField(_("name"), max_length=80)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"), name="product_name_once", violation_error_message=_("There is a product of this name.")
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="product_has_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,29 @@
+#!/usr/bin/env python
+"""Django's command line. Without DATABASE_URL it has the embedded PostgreSQL run as long as the command does."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from crm.runtime import ensure_database, use_demo_defaults
+from crm.runtime.postgres import StartError
+
+# Commands that never ask the database, and so need not wait for it.
+WITHOUT_DATABASE = {"help", "version", "--help", "-h", "--version", "collectstatic", "makemessages", "compilemessages"}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
+    use_demo_defaults()
+    # The lease is given up when the process ends.
+    if len(sys.argv) > 1 and sys.argv[1] not in WITHOUT_DATABASE:
+        try:
+            ensure_database()
+        except StartError as error:
+            sys.exit(str(error))
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

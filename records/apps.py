@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+from crm.registry import register
+
+
+class RecordsConfig(AppConfig):
+    name = "records"
+
+    def ready(self) -> None:
+        from records.policy import MODULE
+
+        register(MODULE)
