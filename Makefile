@@ -14,7 +14,7 @@ PIP_INSTALL = $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-ver
 NPM_CI = npm ci --silent --ignore-scripts --cache .local/npm-cache
 
 help: ## what the commands do
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
 run: install ## start everything; PORT=8001 chooses another port; Ctrl-C stops it
 	@exec $(VENV_PYTHON) -m crm.runtime.supervisor --stop-with-parent
@@ -37,7 +37,7 @@ bench: install-dev ## the measurements, as ratios
 	@exec $(VENV_PYTHON) -m tests.bench $(ARGS)
 
 venv:
-	@if [ -e .venv/.complete ] && $(VENV_PYTHON) -c ''; then exit 0; fi; \
+	@if [ -e .venv/.complete ] && $(VENV_PYTHON) -c '' 2>/dev/null; then exit 0; fi; \
 	for python in $(PYTHON_CANDIDATES); do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			echo "Making .venv with $$("$$python" --version)"; \

@@ -110,8 +110,8 @@ class Server:
             raise StartError(f"{self.cluster.data} is not a PostgreSQL cluster. Move it away.") from error
         if found != str(MAJOR_VERSION):
             raise StartError(
-                f"{self.cluster.data} was made by PostgreSQL {found}, and this is PostgreSQL {MAJOR_VERSION}. Write its "
-                "data out with the version before (pg_dump), move the directory away, and read them in again."
+                f"{self.cluster.data} was made by PostgreSQL {found}; this is PostgreSQL {MAJOR_VERSION}. Write its data "
+                "out with the version before (pg_dump), move the directory away, and read them in again."
             )
 
     def _remove_stale_files(self) -> None:
@@ -140,7 +140,7 @@ class Server:
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             pass_fds=[server_lock],
-            # SIGINT asks PostgreSQL for a fast and clean shutdown. The keeper has one thread, so this is safe.
+            # SIGINT asks PostgreSQL for a fast and clean shutdown. The keeper has one thread: a safe preexec_fn.
             preexec_fn=lambda: die_with_parent(keeper, signal.SIGINT),
         )
 

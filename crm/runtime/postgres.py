@@ -29,7 +29,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 # The kernel allows 107 bytes; PostgreSQL adds `.lock` to the name for a file of its own.
 SOCKET_PATH_BYTES = 100
 # A short directory that everybody agrees on, whatever TMPDIR says in one terminal or another.
-SHORT_DIRECTORY = Path("/tmp")
+SHORT_DIRECTORY = Path("/tmp")  # noqa: S108  (its owner and mode are checked before use)
 
 
 class StartError(Exception):
@@ -143,6 +143,16 @@ class Cluster:
             raise StartError(f"The embedded PostgreSQL did not start. {result.stderr.strip()}{self.log_tail()}")
         return True
 
+    def wait_until_stopped(self, seconds: float = WAIT_SECONDS) -> bool:
+        """Wait until the keeper has stopped the server and itself; False if somebody still uses the cluster."""
+        deadline = time.monotonic() + seconds
+        users = self.lock("users")
+        while self.keeper_runs() and time.monotonic() < deadline:
+            if held(users) and not held_alone(users):
+                break  # others hold leases; the keeper, when it stops the server, holds the lock alone
+            time.sleep(0.05)
+        return not self.keeper_runs()
+
     def log_tail(self, lines: int = 8) -> str:
         """The end of the server's log, to close an error message with."""
         if not self.log.exists():
@@ -201,14 +211,3 @@ class Lease:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-    def release_and_wait(self, seconds: float = WAIT_SECONDS) -> bool:
-        """Give the lease up and wait until the server is down; False if others still use it."""
-        self.release()
-        deadline = time.monotonic() + seconds
-        while self.cluster.keeper_runs() and time.monotonic() < deadline:
-            users = self.cluster.lock("users")
-            if held(users) and not held_alone(users):
-                break  # others hold leases; the keeper, when it stops the server, holds the lock alone
-            time.sleep(0.05)
-        return not self.cluster.keeper_runs()

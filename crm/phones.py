@@ -1,0 +1,149 @@
+"""The one phone normaliser: whatever a person typed, as an E.164 key, or nothing.
+
+Two records are the same customer when their keys are equal, so a wrong key is worse than none: labels,
+dates, amounts, placeholders such as 0000000 and numbers without an area code give None.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import unquote
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+
+MIN_DIGITS, MAX_DIGITS = 7, 15
+# Without "+" or a leading 0, a shorter number is more often an amount or lacks its area code.
+MIN_BARE_DIGITS = 9
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_SOFT = {ord(character): None for character in " -()\t\xa0"}
+_DASHES = {ord(dash): "-" for dash in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"}
+_RUN = re.compile(r"\+?[ (]*(?:0\d{1,3}\)?\s*/\s*)?\d[\d\s().-]*")
+_SECOND_NUMBER = re.compile(r"[\s-]+(?=\+|0|\(0)")
+_DATE = re.compile(r"(?:(?:19|20)\d\d([-./])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)?\d\d)(?:[T ,]+[\d:.]+)?")
+_DECIMAL = re.compile(r"(\d+)[.,](\d{1,2})")
+_LABEL = re.compile(
+    r"(?<![^\W\d_])(?:whatsapp|wa|handphone|hp|nomor|no|telepon|telpon|telp|tlp|tel|phone|mobile|ponsel)"
+    r"(?=[\s.:]*[+(\d])",
+    re.IGNORECASE,
+)
+_CHAT_LINK = re.compile(r"(?:wa\.me/|whatsapp\.com/.*?phone=|whatsapp:.*?phone=)\s*(\+?\d+)", re.IGNORECASE)
+
+
+def phone_key(text: str, region: str = "ID") -> str | None:
+    """The E.164 form of the first phone named in `text`, such as "+6281244129545", or None.
+
+    `region` (ISO 3166, upper case) is where a number without a country code belongs. The number must
+    have a possible length; it need not be in a range known to be in use.
+    """
+    country, mobile = _mobile_shape(region)
+    plain = mobile.fullmatch(text.removeprefix("https://wa.me/").translate(_SOFT))
+    if plain:
+        return country + plain[1]
+    if not text or text.isspace():
+        return None
+    return _first_key(_to_ascii(text), region)
+
+
+@lru_cache(maxsize=64)
+def _mobile_shape(region: str) -> tuple[str, re.Pattern[str]]:
+    """("+62", the shape of a mobile number of the region however prefixed): nearly every phone in a list."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    trunk = metadata.national_prefix if metadata else None
+    regular = metadata and metadata.mobile and (metadata.national_prefix_for_parsing or None) == trunk
+    if not regular or not metadata.mobile.national_number_pattern:
+        return "", re.compile(r"(?!)")
+    prefixes = rf"(?:\+?{metadata.country_code}|{trunk or ''}|)"
+    shape = re.compile(rf"{prefixes}({metadata.mobile.national_number_pattern})", re.ASCII)
+    return f"+{metadata.country_code}", shape
+
+
+def _to_ascii(text: str) -> str:
+    """`text` with digits of any script as 0-9, one kind of dash and no invisible marks."""
+    text = unquote(text) if "%" in text else text
+    if text.isascii():
+        return text
+    kept = (char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
+    return "".join(str(unicodedata.decimal(char, char)) for char in kept).translate(_DASHES)
+
+
+def _first_key(text: str, region: str) -> str | None:
+    text = text.strip()
+    if _DATE.fullmatch(text):
+        return None
+    decimal = _DECIMAL.fullmatch(text)
+    if decimal:  # a phone stored as a number and exported as 81244129545.0
+        return _key_of_run(decimal[1], region) if not decimal[2].strip("0") else None
+    if "://" in text or "wa.me/" in text.lower():
+        link = _CHAT_LINK.search(text)
+        return _key_of_run(link[1], region, in_link=True) if link else None
+    for run in _runs(_LABEL.sub(" ", text)):
+        return _key_of_run(run, region)
+    return None
+
+
+def _runs(text: str) -> Iterator[str]:
+    """Stretches of digits and separators long enough for a phone and not part of a word, in order."""
+    for match in _RUN.finditer(text):
+        run = match[0].rstrip(" .(-")
+        neighbours = text[match.start() - 1 : match.start()] + text[match.start() + len(run) :][:1]
+        if len(_digits(run)) >= MIN_DIGITS and not any(char.isalpha() or char in "_@" for char in neighbours):
+            yield run
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"[^0-9]", "", text)
+
+
+def _key_of_run(run: str, region: str, *, in_link: bool = False) -> str | None:
+    digits = _digits(run)
+    if len(digits) > MAX_DIGITS + 2:
+        run = _SECOND_NUMBER.split(run.strip())[0]
+        digits = _digits(run)
+    if len(digits) < MIN_DIGITS:
+        return None
+    is_bare = digits[0] != "0" and not run.lstrip().startswith("+")
+    must_be_valid = is_bare and len(digits) < MIN_BARE_DIGITS
+    number = _best_reading(_readings(run, digits, region, in_link), region, must_be_valid)
+    if number is None or len(set(str(number.national_number))) == 1:
+        return None
+    key = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return key if _E164.fullmatch(key) else None
+
+
+def _readings(run: str, digits: str, region: str, in_link: bool) -> list[str]:
+    """What the digits may mean, likeliest first: "+..." is international, anything else national."""
+    country = str(phonenumbers.country_code_for_region(region))
+    significant = digits.lstrip("0")
+    if run.lstrip().startswith("+") and digits[0] != "0":
+        return ["+" + digits]
+    if digits.startswith("00"):
+        international, national = "+" + significant, "0" + significant
+        return [international, national] if significant.startswith(country) else [national, international]
+    if digits[0] == "0":
+        return [digits]
+    if significant.startswith(country):
+        return ["+" + digits, digits]
+    return [digits, "+" + digits] if in_link else [digits]
+
+
+def _best_reading(readings: list[str], region: str, must_be_valid: bool) -> PhoneNumber | None:
+    """The first reading in a range in use, else the first of a possible length; None when neither."""
+    numbers = [number for reading in readings if (number := _parsed(reading, region))]
+    if not numbers:
+        return None
+    if len(numbers) == 1 and not must_be_valid:
+        return numbers[0]
+    valid = next((number for number in numbers if phonenumbers.is_valid_number(number)), None)
+    return valid if valid or must_be_valid else numbers[0]
+
+
+def _parsed(text: str, region: str) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except NumberParseException:
+        return None
+    possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    return number if possible else None

@@ -1,0 +1,52 @@
+"""What every test can use: the actors, and their browsers."""
+
+import pgtrigger
+import pytest
+from django.test import Client, TransactionTestCase
+
+from tests.factories.accounts import UserFactory
+
+
+@pytest.fixture(autouse=True, scope="session")
+def flush_may_truncate():
+    """Django empties the tables between transactional tests with TRUNCATE, which the triggers forbid to everybody."""
+    teardown = TransactionTestCase._fixture_teardown
+
+    def teardown_with_truncate(self):
+        with pgtrigger.ignore():
+            teardown(self)
+
+    TransactionTestCase._fixture_teardown = teardown_with_truncate
+    yield
+    TransactionTestCase._fixture_teardown = teardown
+
+
+@pytest.fixture
+def owner(db):
+    return UserFactory(username="olivia", name="Olivia Owner", role="owner")
+
+
+@pytest.fixture
+def admin(db):
+    return UserFactory(username="adam", name="Adam Admin", role="admin")
+
+
+@pytest.fixture
+def staff(db):
+    return UserFactory(username="sari", name="Sari Staff")
+
+
+@pytest.fixture
+def other_staff(db):
+    return UserFactory(username="tono", name="Tono Staff")
+
+
+@pytest.fixture
+def sign_in(client):
+    """Signs a person in without a password and returns their client."""
+
+    def sign_in(user) -> Client:
+        client.force_login(user)
+        return client
+
+    return sign_in
