@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class DistributionConfig(AppConfig):
     name = "crm.distribution"
     label = "distribution"
+
+    def ready(self) -> None:
+        from django.urls import register_converter
+
+        from crm.distribution import figures  # noqa: F401 (declares the numbers)
+        from crm.distribution.urls import ModuleConverter
+
+        register_converter(ModuleConverter, "module")

@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from crm.constraints import CompositeForeignKey
@@ -141,6 +142,9 @@ class BaseDatabase(models.Model):
     def module(self) -> Module:
         return module_of(self)
 
+    def get_absolute_url(self) -> str:
+        return reverse("database", args=[self.module, self.pk])
+
 
 class BaseBatch(models.Model):
     """One hand-over: the records that one staff member received together.
@@ -191,6 +195,9 @@ class BaseBatch(models.Model):
     def module(self) -> Module:
         return module_of(self)
 
+    def get_absolute_url(self) -> str:
+        return reverse("batch", args=[self.module, self.pk])
+
 
 def _person() -> models.ForeignKey:
     """Who did it, or who has it. Nobody looks records up by it alone, so it has no index of its own."""
@@ -215,11 +222,13 @@ class BaseRecord(models.Model):
     row_number = models.IntegerField()
     customer_id = models.CharField(max_length=CUSTOMER_ID_MAX_LENGTH)
     customer_key = models.GeneratedField(
-        expression=customer_key(), output_field=models.TextField(), db_persist=True, editable=False
+        expression=customer_key(), output_field=models.TextField(db_collation="C"), db_persist=True, editable=False
     )
+    """Compared byte by byte: the same on every server, and its index serves searches by the first letters."""
+
     customer_name = models.TextField(blank=True, default="", db_default="")
     phone = models.TextField(blank=True, default="", db_default="")
-    phone_key = models.CharField(max_length=16, null=True, blank=True)
+    phone_key = models.CharField(max_length=16, null=True, blank=True, db_collation="C")
     data = ArrayField(models.TextField(), default=list, db_default=[])
     lottery = models.FloatField(
         db_default=Func(template="(-ln(1 - random()))", output_field=models.FloatField()), editable=False
@@ -320,6 +329,9 @@ class BaseRecord(models.Model):
     @property
     def module(self) -> Module:
         return module_of(self)
+
+    def get_absolute_url(self) -> str:
+        return reverse("record", args=[self.module, self.pk])
 
 
 class Submission(models.Model):

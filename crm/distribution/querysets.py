@@ -1,8 +1,10 @@
 """What the pages, the figures and the services select, each named once."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 if TYPE_CHECKING:
     from crm.accounts.models import User
@@ -21,21 +23,47 @@ class BatchQuerySet(models.QuerySet):
     def of(self, user: "User") -> "BatchQuerySet":
         return self.filter(staff=user)
 
+    def holding(self) -> "BatchQuerySet":
+        """With at least one assigned record."""
+        return self.filter(current_count__gt=0)
+
 
 class RecordQuerySet(models.QuerySet):
-    def with_status(self, *statuses: str) -> "RecordQuerySet":
-        return self.filter(status__in=statuses)
+    def with_ids(self, ids: Iterable[int]) -> "RecordQuerySet":
+        """These records, however many: the ids are one parameter."""
+        return self.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(ids)]))
+
+    def locked_ids(self, **how: bool) -> list[int]:
+        """Locks the rows in the order of their keys, so that two writers never wait for each other in a ring."""
+        return list(self.order_by("pk").select_for_update(no_key=True, **how).values_list("pk", flat=True))
 
     def in_pool(self) -> "RecordQuerySet":
         """Free to be handed out to anybody."""
         return self.filter(status="available")
 
+    def reserved(self) -> "RecordQuerySet":
+        return self.filter(status="reserved")
+
+    def requested(self) -> "RecordQuerySet":
+        return self.filter(status="requested")
+
     def assigned(self) -> "RecordQuerySet":
+        """With a staff member."""
         return self.filter(status="assigned")
 
-    def held_by(self, user: "User") -> "RecordQuerySet":
-        """With that staff member now."""
-        return self.filter(status="assigned", assignee=user)
+    def archived(self) -> "RecordQuerySet":
+        return self.filter(status="archived")
+
+    def old_status(self) -> "RecordQuerySet":
+        """Deprecated `invalid`; only old data has it."""
+        return self.filter(status="invalid")
 
     def in_conflict(self) -> "RecordQuerySet":
         return self.filter(is_reservation_conflict=True)
+
+    def held_by(self, user: "User") -> "RecordQuerySet":
+        """With that staff member now."""
+        return self.assigned().filter(assignee=user)
+
+    def of_visible_databases(self) -> "RecordQuerySet":
+        return self.filter(database__archived_at=None)

@@ -1,0 +1,47 @@
+"""Who may see which database, batch, record and upload. Whoever may not gets 404, as if it did not exist."""
+
+from django.http import Http404
+
+from crm.accounts.models import User
+from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Upload
+from crm.distribution.querysets import BatchQuerySet, RecordQuerySet
+from crm.registry import Module
+
+
+def batches_for(user: User, module: Module) -> BatchQuerySet:
+    """Admins see all, staff their own."""
+    batches = module.Batch.objects.select_related("database", "database__product", "staff", "created_by")
+    return batches if user.is_admin else batches.of(user)
+
+
+def records_for(user: User, module: Module) -> RecordQuerySet:
+    """Admins see all, staff what is with them now."""
+    return module.Record.objects.all() if user.is_admin else module.Record.objects.held_by(user)
+
+
+def get_database_for(user: User, module: Module, pk: int) -> BaseDatabase:
+    if not user.is_admin:
+        raise Http404
+    return _get(module.Database.objects.select_related("product", "created_by", "archived_by"), pk)
+
+
+def get_batch_for(user: User, module: Module, pk: int) -> BaseBatch:
+    return _get(batches_for(user, module), pk)
+
+
+def get_record_for(user: User, module: Module, pk: int) -> BaseRecord:
+    related = ("database", "database__product", "batch", "assignee", "assigned_by", "archived_by")
+    return _get(records_for(user, module).select_related(*related), pk)
+
+
+def get_upload_for(user: User, module: Module, pk: int) -> Upload:
+    if not user.is_admin:
+        raise Http404
+    return _get(Upload.objects.filter(module=module.key).select_related("product", "created_by"), pk)
+
+
+def _get(rows, pk: int):
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,183 @@
+"""The numbers of databases, batches, modules and staff members. Imported when the app is ready."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet, Sum
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from crm.distribution import ledger
+from crm.distribution.models import BaseBatch, BaseDatabase
+from crm.figures import Figure, declare
+from crm.registry import Module
+
+# The name, the stored count, the queryset method that selects the rows, the filter of the list, the sentence.
+STATUS_FIGURES: list[tuple[str, str, str, Promise]] = [
+    ("available", "available_count", "in_pool", _("Records in the pool, free to be handed out.")),
+    ("reserved", "reserved_count", "reserved", _("Records kept out of the pool by a reservation of their customer.")),
+    ("requested", "requested_count", "requested", _("Records held by a request that waits for an answer.")),
+    ("assigned", "assigned_count", "assigned", _("Records with a staff member, those in conflict included.")),
+    ("archived", "archived_count", "archived", _("Records taken out as invalid.")),
+    ("invalid", "invalid_count", "old_status", _("Records with the status “invalid” of old data; Repair migrates it.")),
+    ("conflict", "conflict_count", "in_conflict", _("Assigned records whose customer somebody else has reserved.")),
+]
+
+
+def _query(url: str, **query: object) -> str:
+    return f"{url}?{urlencode(query)}" if query else url
+
+
+def _of_database(status: str) -> Callable[[BaseDatabase], str]:
+    return lambda database: _query(database.get_absolute_url(), status=status)
+
+
+def _of_module(status: str) -> Callable[[Module], str]:
+    return lambda module: _query(reverse("records", args=[module]), status=status)
+
+
+def _rows_of_database(method: str) -> Callable[[BaseDatabase], QuerySet]:
+    return lambda database: getattr(database.module.Record.objects.filter(database=database), method)()
+
+
+def _rows_of_module(method: str) -> Callable[[Module], QuerySet]:
+    return lambda module: getattr(module.Record.objects.of_visible_databases(), method)()
+
+
+def _stored(field: str) -> Callable[[BaseDatabase | BaseBatch], int]:
+    return lambda subject: getattr(subject, field)
+
+
+def _sum(field: str) -> Callable[[Module], int]:
+    return lambda module: module.Database.objects.visible().aggregate(n=Sum(field, default=0))["n"]
+
+
+for name, field, method, sentence in STATUS_FIGURES:
+    declare(Figure(f"database.{name}", sentence, _rows_of_database(method), _of_database(name), _stored(field)))
+    declare(Figure(f"module.{name}", sentence, _rows_of_module(method), _of_module(name), _sum(field)))
+
+declare(
+    Figure(
+        "database.records",
+        _("All records of the database, whatever their status."),
+        lambda database: database.module.Record.objects.filter(database=database),
+        lambda database: database.get_absolute_url(),
+        _stored("record_count"),
+    )
+)
+declare(
+    Figure(
+        "module.records",
+        _("All records of the databases that are not archived."),
+        lambda module: module.Record.objects.of_visible_databases(),
+        lambda module: reverse("records", args=[module]),
+        _sum("record_count"),
+    )
+)
+declare(
+    Figure(
+        "module.databases",
+        _("Databases that are not archived."),
+        lambda module: module.Database.objects.visible(),
+        lambda module: reverse("databases", args=[module]),
+    )
+)
+declare(
+    Figure(
+        "module.hidden_databases",
+        _("Archived (hidden) databases."),
+        lambda module: module.Database.objects.hidden(),
+        lambda module: _query(reverse("databases", args=[module]), state="archived"),
+    )
+)
+declare(
+    Figure(
+        "module.batches",
+        _("Hand-overs with at least one record that is still assigned."),
+        lambda module: module.Batch.objects.holding(),
+        lambda module: _query(reverse("batches", args=[module]), state="holding"),
+    )
+)
+
+
+def _rows_of_batch(method: str) -> Callable[[BaseBatch], QuerySet]:
+    return lambda batch: getattr(batch.module.Record.objects.filter(batch=batch), method)()
+
+
+def _shown(show: str) -> Callable[[BaseBatch], str]:
+    return lambda batch: _query(batch.get_absolute_url(), show=show)
+
+
+declare(
+    Figure(
+        "batch.current",
+        _("Records of the batch that are with the staff member now."),
+        _rows_of_batch("assigned"),
+        _shown("current"),
+        _stored("current_count"),
+    )
+)
+declare(
+    Figure(
+        "batch.archived",
+        _("Records of the batch that were taken out as invalid."),
+        _rows_of_batch("archived"),
+        _shown("archived"),
+        _stored("archived_count"),
+    )
+)
+declare(
+    Figure(
+        "batch.received",
+        _("Records that ever came into the batch, one for each time."),
+        ledger.arrivals,
+        _shown("received"),
+        _stored("received_count"),
+    )
+)
+declare(
+    Figure(
+        "batch.left",
+        _("Records that left the batch: recalled, handed to somebody else, or purged."),
+        ledger.departures,
+        _shown("left"),
+        _stored("left_count"),
+    )
+)
+declare(
+    Figure(
+        "batch.invalid",
+        _("Records of the batch with the status “invalid” of old data; Repair migrates it."),
+        _rows_of_batch("old_status"),
+        _shown("invalid"),
+        _stored("invalid_count"),
+    )
+)
+declare(
+    Figure(
+        "staff.assigned",
+        _("Records that are with the staff member now, in this module."),
+        lambda holding: holding.records(),
+        lambda holding: _query(reverse("records", args=[holding.module]), status="assigned", staff=holding.user.pk),
+        lambda holding: holding.assigned,
+    )
+)
+declare(
+    Figure(
+        "mine.assigned",
+        _("Records that are with you now, in this module."),
+        lambda holding: holding.records(),
+        lambda holding: reverse("my_records", args=[holding.module]),
+        lambda holding: holding.assigned,
+    )
+)
+declare(
+    Figure(
+        "mine.batches",
+        _("Your hand-overs with at least one record that is still with you."),
+        lambda holding: holding.batches(),
+        lambda holding: reverse("my_records", args=[holding.module]) + "#batches",
+        lambda holding: holding.batch_count,
+    )
+)

@@ -1,0 +1,193 @@
+"""The child process that reads an upload, so that a hostile file costs only this process.
+
+    python -m crm.distribution.imports.reader_process inspect|rows REQUEST
+
+REQUEST is JSON (see `reading.py`, the parent). Each line on stdout is a JSON object: `inspection`, or `rows`
+with what was counted so far; then `done`, or `refused` with a message for the user. Without `done` or `refused`
+as the last line the reading failed.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from crm.distribution.imports.contract import (
+    BATCH_CHARACTERS,
+    BATCH_ROWS,
+    CSV,
+    ENCODINGS,
+    ODS,
+    XLS,
+    Layout,
+    Limits,
+    UnreadableFile,
+)
+from crm.distribution.imports.delimited import DelimitedRows, find_delimiter, read_head
+from crm.distribution.imports.headers import HEADER_ONLY, NumberedRow, checked_size, fit, is_blank, survey
+from crm.distribution.imports.sniffing import find_encoding, find_kind, refuse_text_that_is_no_table
+
+Message = dict[str, Any]
+
+
+class RowSource(Protocol):
+    """A text or a sheet: its rows, and how far the reading of them has come, from 0 to 1."""
+
+    def __iter__(self) -> Iterator[NumberedRow]: ...
+
+    def fraction_read(self) -> float: ...
+
+
+TOO_BIG = (
+    "Reading the file needs more memory than is allowed. Usually a stray cell lies far away from the table, "
+    "or the file is very large: copy the table into a new workbook, or save it as CSV."
+)
+_STDERR_BYTES = 64 * 1024
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    mode, request = sys.argv[1], json.loads(sys.argv[2])
+    limits = Limits(**request["limits"])
+    die_with_parent(request["parent"])
+    limit_resources(limits)
+    path = Path(request["path"])
+    try:
+        if mode == "inspect":
+            send(inspect(path, request["name"], request["override"], limits))
+        else:
+            layout = Layout.from_dict(request["layout"])
+            for message in read_batches(path, layout, request["phone_column"], request["region"], limits):
+                send(message)
+        send({"done": True})
+    except UnreadableFile as error:
+        send({"refused": str(error), "detail": error.detail})
+    except MemoryError:
+        send({"refused": TOO_BIG})
+
+
+def send(message: Message) -> None:
+    sys.stdout.buffer.write(json.dumps(message, ensure_ascii=False).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def die_with_parent(parent: int) -> None:
+    """Asks the kernel to kill this process when the thread that started it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the parent is gone")
+
+
+def limit_resources(limits: Limits) -> None:
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: _STDERR_BYTES,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_AS: limits.memory_bytes,
+    }
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # A hard CPU limit above the soft one: SIGXCPU ends the process, and says why.
+        resource.setrlimit(kind, (value, min(value + 1, hard) if hard >= 0 else value + 1))
+
+
+def inspect(path: Path, name: str, override: dict[str, Any], limits: Limits) -> Message:
+    """The layout, names and first rows of the table, each part found unless `override` gives it."""
+    kind = find_kind(path, limits)
+    found = _inspect_text(path, override, limits) if kind == CSV else _inspect_workbook(path, override, limits)
+    found["layout"] = {"kind": kind, "columns": len(found["headers"]), **found["layout"]}
+    found["notes"] = _notes(kind, name)
+    return {"inspection": found}
+
+
+def _inspect_text(path: Path, override: dict[str, Any], limits: Limits) -> Message:
+    encoding = override.get("encoding") or find_encoding(path)
+    if encoding not in ENCODINGS:
+        raise UnreadableFile(f"The encoding “{encoding}” is not one of {', '.join(ENCODINGS)}.")
+    head = read_head(path, encoding)
+    refuse_text_that_is_no_table(head)
+    delimiter = override.get("delimiter") or find_delimiter(head)
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise UnreadableFile("The delimiter must be one character, and not a quotation mark or a line end.")
+    rows = DelimitedRows(path, encoding, delimiter, limits)
+    found = survey(rows, override.get("header_row"), limits)
+    layout = {"header_row": found.header_row, "encoding": encoding, "delimiter": delimiter}
+    return {"layout": layout, "sheets": [], "headers": found.headers, "sample": found.sample}
+
+
+def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> Message:
+    from crm.distribution.imports.workbook import Workbook  # a text is read without loading it
+
+    workbook = Workbook(path, limits)
+    sheet = workbook.open_sheet(override["sheet"]) if override.get("sheet") else workbook.open_best_sheet()
+    found = survey(sheet, override.get("header_row"), limits)
+    layout = {"header_row": found.header_row, "sheet": sheet.name}
+    return {"layout": layout, "sheets": workbook.sheets, "headers": found.headers, "sample": found.sample}
+
+
+def _notes(kind: str, name: str) -> list[str]:
+    ending = Path(name).suffix.lower().removeprefix(".")
+    expected = {"xlsm": "xlsx", "xlsx": "xlsx", XLS: XLS, ODS: ODS, "csv": CSV, "txt": CSV, "tsv": CSV}.get(ending)
+    if expected in (None, kind):
+        return []
+    what = "delimited text (CSV)" if kind == CSV else f"an {kind.upper()} workbook"
+    return [f"The name ends in .{ending}, but the content is {what}; it was read as that."]
+
+
+def read_batches(
+    path: Path, layout: Layout, phone_column: int | None, region: str, limits: Limits
+) -> Iterator[Message]:
+    """Every data row as [row number, cells, phone key], some hundred to a message."""
+    source = _open_rows(path, layout, limits)
+    to_key = _phone_reader(phone_column, region)
+    batch: list[tuple[int, list[str], str | None]] = []
+    rows = blank = characters = 0
+    width = layout.columns
+    for number, cells in source:
+        if number <= layout.header_row:
+            continue
+        if is_blank(cells):
+            blank += 1
+            continue
+        cells = fit(cells, layout.columns)
+        characters += checked_size(number, cells, limits)
+        batch.append((number, cells, to_key(cells)))
+        rows += 1
+        width = max(width, len(cells))
+        if rows > limits.max_rows:
+            raise UnreadableFile(f"The file has more than {limits.max_rows:,} rows. Split it and upload the parts.")
+        if len(batch) == BATCH_ROWS or characters > BATCH_CHARACTERS:
+            yield {"rows": batch, "blank": blank, "width": width, "fraction": source.fraction_read()}
+            batch, characters = [], 0
+    if not rows:
+        raise UnreadableFile(HEADER_ONLY)
+    yield {"rows": batch, "blank": blank, "width": width, "fraction": 1.0}
+
+
+def _open_rows(path: Path, layout: Layout, limits: Limits) -> RowSource:
+    if find_kind(path, limits) != layout.kind:
+        raise UnreadableFile("The file is not the one that was looked at before. Upload it again.")
+    if layout.kind == CSV:
+        return DelimitedRows(path, str(layout.encoding), str(layout.delimiter), limits)
+    from crm.distribution.imports.workbook import Workbook
+
+    return Workbook(path, limits).open_sheet(str(layout.sheet))
+
+
+def _phone_reader(column: int | None, region: str) -> Callable[[list[str]], str | None]:
+    if column is None:
+        return lambda cells: None
+    from crm.phones import phone_key  # its tables take as long to load as a small file to read
+
+    return lambda cells: phone_key(cells[column], region) if column < len(cells) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Reading an uploaded table file: look at it with `inspect_file`, then stream it with `read_rows`.
+
+The file is parsed by a child process with limits (`reader_process.py`), so that a hostile file costs only that
+process. Every way in which a file cannot be read is an `UnreadableFile`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from crm.distribution.imports.child import ReaderChild
+from crm.distribution.imports.contract import Layout, Limits, UnreadableFile
+from crm.distribution.imports.headers import name_columns
+
+__all__ = [
+    "Inspection",
+    "Layout",
+    "Limits",
+    "Row",
+    "RowReader",
+    "UnreadableFile",
+    "inspect_file",
+    "name_columns",
+    "read_rows",
+]
+
+DEFAULT_LIMITS = Limits()
+OVERRIDABLE = frozenset({"encoding", "delimiter", "sheet", "header_row"})
+
+
+class Row(NamedTuple):
+    """A data row. `row_number` counts from 1 as a spreadsheet does, blank rows included.
+
+    `cells` has a text for each column of the layout, and more where the row is longer: those belong to
+    "Column 9" and so on, as `name_columns(headers, width)` names them.
+    """
+
+    row_number: int
+    cells: list[str]
+    phone_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file holds: enough for a preview and for `read_rows`.
+
+    `sheets` is empty for text. `headers` has a unique name for each column; `sample` is the first 20 data rows.
+    `notes` are sentences for the user.
+    """
+
+    layout: Layout
+    sheets: tuple[str, ...]
+    headers: tuple[str, ...]
+    sample: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+def inspect_file(
+    path: str | PathLike[str],
+    *,
+    name: str,
+    layout_override: Mapping[str, Any] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Inspection:
+    """Finds out how to read a file. `name` is what the user calls it; the content decides what it is.
+
+    `layout_override` fixes any of encoding, delimiter, sheet and header_row (0: there is none); None in it
+    means "find out". Raises UnreadableFile, and FileNotFoundError when there is no such file.
+    """
+    override = {key: value for key, value in (layout_override or {}).items() if value is not None}
+    if unknown := override.keys() - OVERRIDABLE:
+        raise TypeError(f"cannot override {', '.join(sorted(unknown))}")
+    request = {"path": _existing(path), "name": name, "override": override, "limits": asdict(limits)}
+    with ReaderChild("inspect", request, limits) as child:
+        found = next(message["inspection"] for message in child.messages())
+    return Inspection(
+        layout=Layout.from_dict(found["layout"]),
+        sheets=tuple(found["sheets"]),
+        headers=tuple(found["headers"]),
+        sample=tuple(Row(number, cells, None) for number, cells in found["sample"]),
+        notes=tuple(found["notes"]),
+    )
+
+
+def read_rows(
+    path: str | PathLike[str],
+    layout: Layout,
+    *,
+    phone_column: int | None = None,
+    region: str = "ID",
+    limits: Limits = DEFAULT_LIMITS,
+) -> "RowReader":
+    """Every data row of a file that was inspected, in order; see `RowReader`.
+
+    `phone_column` is the index of the column whose cells become `Row.phone_key`, with `region` as their default.
+    """
+    request = {
+        "path": _existing(path),
+        "layout": layout.to_dict(),
+        "phone_column": phone_column,
+        "region": region,
+        "limits": asdict(limits),
+    }
+    return RowReader(request, limits)
+
+
+class RowReader:
+    """The data rows of a file. Iterating starts the child process; the end of the loop ends it.
+
+        for row in read_rows(path, layout): ...
+
+    Leaving the loop early ends the child too. Where the iterator itself is kept, use the reader in a `with`.
+    Iterating raises UnreadableFile, perhaps after some rows. Iterating again starts again.
+
+    While and after iterating: `rows` and `blank` count data rows and blank rows under the header, `width` is the
+    most cells in a row, `fraction` is how much of the file has been read, from 0 to 1.
+    """
+
+    def __init__(self, request: dict[str, Any], limits: Limits) -> None:
+        self._request = request
+        self._limits = limits
+        self._child: ReaderChild | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self.rows = 0
+        self.blank = 0
+        self.width = int(self._request["layout"]["columns"])
+        self.fraction = 0.0
+
+    def __iter__(self) -> Iterator[Row]:
+        self._reset()
+        with ReaderChild("rows", self._request, self._limits) as child:
+            self._child = child
+            for message in child.messages():
+                self.blank = message["blank"]
+                self.width = message["width"]
+                self.fraction = message["fraction"]
+                for number, cells, key in message["rows"]:
+                    self.rows += 1
+                    yield Row(number, cells, key)
+
+    def close(self) -> None:
+        """Ends the child, if one is running."""
+        if self._child:
+            self._child.close()
+
+    def __enter__(self) -> "RowReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _existing(path: str | PathLike[str]) -> str:
+    """Absolute, because the child works in another directory. Raises FileNotFoundError."""
+    return str(Path(path).resolve(strict=True))

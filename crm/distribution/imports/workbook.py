@@ -1,0 +1,124 @@
+"""XLSX, XLS and ODS: the sheets, the one to read, and its cells as text."""
+
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from crm.distribution.imports.contract import Limits, UnreadableFile
+from crm.distribution.imports.sniffing import DAMAGED, PROTECTED
+
+# The first sheet with this many rows and two columns is a list; a smaller one may be a cover page.
+_LIST_ROWS = 50
+
+NO_DATA = "No sheet of the workbook has data. Choose a file with a header row and at least one row of data."
+TOO_MANY_CELLS = (
+    "The sheet “{}” spans {:,} rows × {:,} columns, more than can be read. "
+    "Usually a stray cell lies far away from the table: copy the table into a new workbook, or save it as CSV."
+)
+
+
+class Workbook:
+    """An open workbook. Every method raises UnreadableFile for a damaged one."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._limits = limits
+        try:
+            with path.open("rb") as file:
+                self._workbook = CalamineWorkbook.from_filelike(file)
+        except CalamineError as error:
+            raise _unreadable(error) from error
+        sheets = [sheet for sheet in self._workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+        self.sheets = [sheet.name for sheet in sheets]
+        self._visible = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+
+    def open_sheet(self, name: str) -> "SheetRows":
+        if name not in self.sheets:
+            raise UnreadableFile(f"The workbook has no sheet “{name}”. Its sheets: {', '.join(self.sheets)}.")
+        try:
+            sheet = self._workbook.get_sheet_by_name(name)
+        except CalamineError as error:
+            raise _unreadable(error) from error
+        width, height = sheet.width, sheet.total_height
+        if width * height > self._limits.max_cells:
+            raise UnreadableFile(TOO_MANY_CELLS.format(name, height, width))
+        return SheetRows(sheet)
+
+    def open_best_sheet(self) -> "SheetRows":
+        """The first visible sheet that is long enough for a list, else the one with the most cells."""
+        best: SheetRows | None = None
+        for name in self._visible or self.sheets:
+            sheet = self.open_sheet(name)
+            if sheet.height >= _LIST_ROWS and sheet.width > 1:
+                return sheet
+            if best is None or sheet.height * sheet.width > best.height * best.width:
+                best = sheet
+        if best is None or not best.height:
+            raise UnreadableFile(NO_DATA)
+        return best
+
+
+def _unreadable(error: CalamineError) -> UnreadableFile:
+    print(repr(error), file=sys.stderr)
+    return UnreadableFile(PROTECTED if isinstance(error, PasswordError) else DAMAGED, repr(error))
+
+
+class SheetRows:
+    """The rows of a sheet, as (row number from 1, cells as text), blank ones included."""
+
+    def __init__(self, sheet: CalamineSheet) -> None:
+        self._sheet = sheet
+        self.name = sheet.name
+        self.height = sheet.total_height
+        self.width = sheet.width
+        self._rows_read = 0
+
+    def fraction_read(self) -> float:
+        return min(self._rows_read / max(self.height, 1), 1.0)
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        for number, row in enumerate(self._sheet.iter_rows(), 1):
+            self._rows_read = number
+            yield number, [cell if type(cell) is str and "\0" not in cell else cell_text(cell) for cell in row]
+
+
+def cell_text(value: object) -> str:
+    """A cell as its text: 81244129545.0 is "81244129545", midnight is left out of a date, never an exponent."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return _number_text(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return _duration_text(value)
+    return str(value)
+
+
+def _number_text(value: float) -> str:
+    text = repr(value)
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    text = text.removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def _duration_text(value: timedelta) -> str:
+    """Hours:minutes:seconds, as a spreadsheet shows a duration: 26:30:00."""
+    seconds = round(value.total_seconds())
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

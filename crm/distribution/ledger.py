@@ -1,0 +1,96 @@
+"""The ledger of a batch: which records came and went, when, and by whom, as the history has it.
+
+An arrival is an event that put a record into the batch, a departure one that took it out or deleted it. The
+stored counts are kept apart from this by the triggers, so that the two can be compared.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.apps import apps
+from django.db import connection, models
+from django.db.models.expressions import RawSQL
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from crm.accounts.models import User
+from crm.distribution.models import BaseBatch
+
+# One row for each event of each record that was ever in the batch, beside the state before that event.
+STEPS = """
+    SELECT pgh_id, pgh_created_at, pgh_context_id, pgh_label, batch_id, status,
+           lag(batch_id) OVER history AS batch_before, lag(status) OVER history AS status_before
+    FROM "{events}"
+    WHERE pgh_obj_id IN (SELECT pgh_obj_id FROM "{events}" WHERE batch_id = %(batch)s)
+    WINDOW history AS (PARTITION BY pgh_obj_id ORDER BY pgh_id)
+"""
+ARRIVED = "batch_id = %(batch)s AND batch_before IS DISTINCT FROM %(batch)s AND pgh_label <> 'delete'"
+LEFT = "batch_before = %(batch)s AND (batch_id IS DISTINCT FROM %(batch)s OR pgh_label = 'delete')"
+ARCHIVED = "batch_id = %(batch)s AND status = 'archived' AND status_before IS DISTINCT FROM 'archived'"
+RESTORED = "batch_id = %(batch)s AND status_before = 'archived' AND status <> 'archived'"
+
+OPERATIONS: dict[str, str | Promise] = {
+    "records.assign": _("Assigned"),
+    "records.recall": _("Recalled"),
+    "records.transfer": _("Transferred"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one operation did to the batch. `operation` and `who` are empty for a write from outside the app."""
+
+    at: datetime
+    operation: str | Promise
+    who: User | None
+    arrived: int
+    left: int
+    archived: int
+
+
+def events_of(batch: BaseBatch) -> type[models.Model]:
+    return apps.get_model(batch._meta.app_label, "RecordEvent")
+
+
+def _steps(batch: BaseBatch) -> str:
+    return STEPS.format(events=events_of(batch)._meta.db_table)
+
+
+def _events(batch: BaseBatch, condition: str) -> models.QuerySet:
+    ids = RawSQL(  # noqa: S611 (the parts are constants of this file; the batch is a parameter)
+        f"SELECT pgh_id FROM ({_steps(batch)}) AS steps WHERE {condition}", {"batch": batch.pk}
+    )
+    return events_of(batch).objects.filter(pgh_id__in=ids).order_by("-pgh_id")
+
+
+def arrivals(batch: BaseBatch) -> models.QuerySet:
+    """The events that put a record into the batch."""
+    return _events(batch, ARRIVED)
+
+
+def departures(batch: BaseBatch) -> models.QuerySet:
+    """The events that took a record out of the batch."""
+    return _events(batch, LEFT)
+
+
+def lines(batch: BaseBatch) -> Iterator[Line]:
+    """What happened to the batch, newest first; one line for each operation."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT min(steps.pgh_created_at), context.metadata ->> 'operation', (context.metadata ->> 'user')::bigint,
+                   count(*) FILTER (WHERE {ARRIVED}),
+                   count(*) FILTER (WHERE {LEFT}),
+                   count(*) FILTER (WHERE {ARCHIVED}) - count(*) FILTER (WHERE {RESTORED})
+            FROM ({_steps(batch)}) AS steps LEFT JOIN pghistory_context AS context ON context.id = pgh_context_id
+            WHERE ({ARRIVED}) OR ({LEFT}) OR ({ARCHIVED}) OR ({RESTORED})
+            GROUP BY 2, 3, pgh_context_id, CASE WHEN pgh_context_id IS NULL THEN steps.pgh_created_at END
+            ORDER BY 1 DESC
+            """,  # noqa: S608 (constants of this file)
+            {"batch": batch.pk},
+        )
+        rows = cursor.fetchall()
+    people = User.objects.in_bulk({row[2] for row in rows if row[2]})
+    for at, operation, who, arrived, left, archived in rows:
+        yield Line(at, OPERATIONS.get(operation or "", operation or ""), people.get(who), arrived, left, archived)
