@@ -4,6 +4,8 @@
 compares `customer_key` or `phone_key` and nothing else.
 """
 
+import re
+
 from django.db.models import F, Func, TextField, Value
 
 # Named one by one, because what `\s` matches depends on the server's locale: ASCII white space, the no-break
@@ -23,3 +25,8 @@ def customer_key(column: str = "customer_id") -> Func:
     )
     trimmed = Func(collapsed, function="btrim", output_field=TextField())
     return Func(trimmed, function="upper", output_field=TextField())
+
+
+def is_blank(customer_id: str) -> bool:
+    """Whether the id names nobody: its key would be empty."""
+    return not re.sub(WHITE_SPACE, "", customer_id)

@@ -9,6 +9,6 @@ class DistributionConfig(AppConfig):
         from django.urls import register_converter
 
         from crm.distribution import figures  # noqa: F401 (declares the numbers)
-        from crm.distribution.urls import ModuleConverter
+        from crm.distribution.converters import ModuleConverter
 
         register_converter(ModuleConverter, "module")

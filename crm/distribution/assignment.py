@@ -132,16 +132,12 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
             for pk in moving.order_by("database_id").values_list("database_id", flat=True).distinct()
         )
         new_batch = Batch.objects.filter(pk__in=[batch.pk for batch in batches], database=OuterRef("database_id"))
-        moving.update(
-            assignee=to, assigned_by=by, assigned_at=Now(), batch_id=Subquery(new_batch.values("pk")[:1])
-        )
+        moving.update(assignee=to, assigned_by=by, assigned_at=Now(), batch_id=Subquery(new_batch.values("pk")[:1]))
         for user, count in losers:
             notify(
                 users=[user],
                 kind=Kind.RECORDS_TAKEN_BACK,
-                text=ngettext(
-                    "%(n)d record was handed to %(name)s.", "%(n)d records were handed to %(name)s.", count
-                )
+                text=ngettext("%(n)d record was handed to %(name)s.", "%(n)d records were handed to %(name)s.", count)
                 % {"n": count, "name": to},
             )
         for batch in batches:

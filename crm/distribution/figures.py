@@ -42,7 +42,7 @@ def _rows_of_database(method: str) -> Callable[[BaseDatabase], QuerySet]:
 
 
 def _rows_of_module(method: str) -> Callable[[Module], QuerySet]:
-    return lambda module: getattr(module.Record.objects.of_visible_databases(), method)()
+    return lambda module: getattr(module.Record.objects.all(), method)()
 
 
 def _stored(field: str) -> Callable[[BaseDatabase | BaseBatch], int]:
@@ -50,7 +50,7 @@ def _stored(field: str) -> Callable[[BaseDatabase | BaseBatch], int]:
 
 
 def _sum(field: str) -> Callable[[Module], int]:
-    return lambda module: module.Database.objects.visible().aggregate(n=Sum(field, default=0))["n"]
+    return lambda module: module.Database.objects.aggregate(n=Sum(field, default=0))["n"]
 
 
 for name, field, method, sentence in STATUS_FIGURES:
@@ -69,8 +69,8 @@ declare(
 declare(
     Figure(
         "module.records",
-        _("All records of the databases that are not archived."),
-        lambda module: module.Record.objects.of_visible_databases(),
+        _("All records of the module, whatever their status."),
+        lambda module: module.Record.objects.all(),
         lambda module: reverse("records", args=[module]),
         _sum("record_count"),
     )

@@ -10,6 +10,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+
 def track_databases():
     return _track(pghistory.InsertEvent(), exclude=["lottery_floor"])
 

@@ -125,7 +125,8 @@ class BaseDatabase(models.Model):
                 name="%(app_label)s_database_every_row_is_accounted_for",
             ),
             models.CheckConstraint(
-                condition=Q(archived_at=None, archived_by=None) | Q(archived_at__isnull=False, archived_by__isnull=False),
+                condition=Q(archived_at=None, archived_by=None)
+                | Q(archived_at__isnull=False, archived_by__isnull=False),
                 name="%(app_label)s_database_archived_by_somebody",
             ),
         ]
@@ -171,7 +172,9 @@ class BaseBatch(models.Model):
         abstract = True
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["id", "database", "staff"], name="%(app_label)s_batch_of_database_and_staff"),
+            models.UniqueConstraint(
+                fields=["id", "database", "staff"], name="%(app_label)s_batch_of_database_and_staff"
+            ),
             models.CheckConstraint(
                 condition=Q(
                     received_count=F("current_count") + F("archived_count") + F("left_count") + F("invalid_count")
@@ -306,9 +309,7 @@ class BaseRecord(models.Model):
                 name="%(app_label)s_record_assignee",
                 condition=Q(status=Status.ASSIGNED),
             ),
-            models.Index(
-                fields=["phone_key"], name="%(app_label)s_record_phone", condition=Q(phone_key__isnull=False)
-            ),
+            models.Index(fields=["phone_key"], name="%(app_label)s_record_phone", condition=Q(phone_key__isnull=False)),
             models.Index(
                 fields=["database", "row_number"],
                 name="%(app_label)s_record_conflict",

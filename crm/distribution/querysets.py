@@ -64,6 +64,3 @@ class RecordQuerySet(models.QuerySet):
     def held_by(self, user: "User") -> "RecordQuerySet":
         """With that staff member now."""
         return self.assigned().filter(assignee=user)
-
-    def of_visible_databases(self) -> "RecordQuerySet":
-        return self.filter(database__archived_at=None)

@@ -1,21 +1,28 @@
 """The pages of the three modules, under /<module>/."""
 
-from crm.registry import Module, get_module, modules
+from django.urls import path
 
+from crm.distribution.views import actions, lists, uploads
 
-class ModuleConverter:
-    """The first part of a path as the module it names; no such module, no such page."""
-
-    regex = "[a-z]+"
-
-    def to_python(self, value: str) -> Module:
-        try:
-            return get_module(value)
-        except KeyError as error:
-            raise ValueError(value) from error
-
-    def to_url(self, value: Module | str) -> str:
-        return value.key if isinstance(value, Module) else value
-
-
-urlpatterns = []
+urlpatterns = [
+    path("<module:module>/databases/", lists.databases, name="databases"),
+    path("<module:module>/databases/<int:pk>/", lists.database, name="database"),
+    path("<module:module>/databases/<int:pk>/assign/", actions.assign_at_random, name="assign_at_random"),
+    path("<module:module>/databases/<int:pk>/archive/", actions.archive, name="archive_database"),
+    path("<module:module>/databases/<int:pk>/restore/", actions.restore, name="restore_database"),
+    path("<module:module>/databases/<int:pk>/undo-import/", uploads.undo, name="undo_import"),
+    path("<module:module>/records/", lists.records, name="records"),
+    path("<module:module>/records/assign/", actions.act, {"verb": "assign"}, name="assign_records"),
+    path("<module:module>/records/recall/", actions.act, {"verb": "recall"}, name="recall_records"),
+    path("<module:module>/records/transfer/", actions.act, {"verb": "transfer"}, name="transfer_records"),
+    path("<module:module>/records/<int:pk>/", lists.record, name="record"),
+    path("<module:module>/batches/", lists.batches, name="batches"),
+    path("<module:module>/batches/<int:pk>/", lists.batch, name="batch"),
+    path("<module:module>/mine/", lists.mine, name="my_records"),
+    path("<module:module>/uploads/new/", uploads.new, name="new_upload"),
+    path("<module:module>/uploads/<int:pk>/", uploads.show, name="upload"),
+    path("<module:module>/uploads/<int:pk>/reread/", uploads.reread, name="reread_upload"),
+    path("<module:module>/uploads/<int:pk>/import/", uploads.start, name="start_import"),
+    path("<module:module>/uploads/<int:pk>/discard/", uploads.discard, name="discard_upload"),
+    path("<module:module>/uploads/<int:pk>/left-out.csv", uploads.left_out, name="left_out_rows"),
+]

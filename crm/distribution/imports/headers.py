@@ -97,6 +97,11 @@ def name_columns(headers: Sequence[str], width: int) -> list[str]:
     return names
 
 
+def repeats_header(cells: Sequence[str], headers: Sequence[str]) -> bool:
+    """Whether a data row is the header once more, as in lists that were pasted together."""
+    return name_columns(cells, len(headers)) == list(headers)
+
+
 def is_blank(cells: Sequence[str]) -> bool:
     return not "".join(cells).strip()
 

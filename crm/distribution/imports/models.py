@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 
@@ -30,17 +31,17 @@ class UploadQuerySet(models.QuerySet["Upload"]):
 class Upload(models.Model):
     """A file, how it is to be read, and what reading it found.
 
-    `layout` and `mapping` are those of `crm.distribution.imports.reading` and `.mapping`, as dictionaries; `report`
-    is that of `crm.distribution.imports.report`. `attempts` is counted before the work, so that a task that kills
-    its worker is not redelivered for ever. `done` and `total` are rows, for the progress bar.
+    `layout` is what the user fixes about reading the file, `inspection` what was found, `mapping` which column is
+    what, `report` what the rows come to; each a dictionary of the class of that name. `attempts` is counted before the work, so that a task that kills
+    its worker is not redelivered for ever. `progress` is in per cent.
     """
 
     module = models.CharField(max_length=30)
     product = models.ForeignKey("products.Product", models.PROTECT, related_name="+")
     name = models.CharField(_("name"), max_length=120)
     file_name = models.CharField(max_length=255)
-    file_size = models.BigIntegerField()
-    content_hash = models.CharField(max_length=64, db_index=True)
+    file_size = models.BigIntegerField(default=0)
+    content_hash = models.CharField(max_length=64, blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
@@ -48,13 +49,16 @@ class Upload(models.Model):
     state_at = models.DateTimeField(auto_now_add=True)
     attempts = models.IntegerField(default=0)
     error = models.TextField(blank=True, default="")
-    done = models.IntegerField(default=0)
-    total = models.IntegerField(null=True, blank=True)
+    progress = models.SmallIntegerField(default=0)
 
     layout = models.JSONField(null=True, blank=True)
     inspection = models.JSONField(null=True, blank=True)
     mapping = models.JSONField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
+
+    @property
+    def is_working(self) -> bool:
+        return self.state in (State.RECEIVED, State.IMPORTING)
 
     objects = UploadQuerySet.as_manager()
 
@@ -67,6 +71,9 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    def get_absolute_url(self) -> str:
+        return reverse("upload", args=[self.module, self.pk])
 
 
 class UploadPart(models.Model):

@@ -24,6 +24,7 @@ from crm.distribution.imports.contract import (
     ENCODINGS,
     ODS,
     XLS,
+    XLSX,
     Layout,
     Limits,
     UnreadableFile,
@@ -47,6 +48,20 @@ TOO_BIG = (
     "Reading the file needs more memory than is allowed. Usually a stray cell lies far away from the table, "
     "or the file is very large: copy the table into a new workbook, or save it as CSV."
 )
+TEXT_NAMED_WORKBOOK = (
+    "The file is named like a workbook, but it is plain text without columns. "
+    "Open the table in Excel or LibreOffice, save it as XLSX and upload that."
+)
+MISNAMED = "The file is named like {} but its content is {}; it was read as that."
+_KIND_OF_ENDING = {
+    ".csv": CSV,
+    ".tsv": CSV,
+    ".txt": CSV,
+    ".xlsx": XLSX,
+    ".xlsm": XLSX,
+    ".xls": XLS,
+    ".ods": ODS,
+}
 _STDERR_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 
@@ -101,13 +116,17 @@ def limit_resources(limits: Limits) -> None:
 def inspect(path: Path, name: str, override: dict[str, Any], limits: Limits) -> Message:
     """The layout, names and first rows of the table, each part found unless `override` gives it."""
     kind = find_kind(path, limits)
-    found = _inspect_text(path, override, limits) if kind == CSV else _inspect_workbook(path, override, limits)
+    named = _KIND_OF_ENDING.get(Path(name).suffix.lower(), kind)
+    if kind == CSV:
+        found = _inspect_text(path, override, limits, is_named_workbook=named != CSV)
+    else:
+        found = _inspect_workbook(path, override, limits)
     found["layout"] = {"kind": kind, "columns": len(found["headers"]), **found["layout"]}
-    found["notes"] = _notes(kind, name)
+    found["notes"] = [] if named == kind else [MISNAMED.format(named.upper(), kind.upper())]
     return {"inspection": found}
 
 
-def _inspect_text(path: Path, override: dict[str, Any], limits: Limits) -> Message:
+def _inspect_text(path: Path, override: dict[str, Any], limits: Limits, *, is_named_workbook: bool) -> Message:
     encoding = override.get("encoding") or find_encoding(path)
     if encoding not in ENCODINGS:
         raise UnreadableFile(f"The encoding “{encoding}” is not one of {', '.join(ENCODINGS)}.")
@@ -116,6 +135,8 @@ def _inspect_text(path: Path, override: dict[str, Any], limits: Limits) -> Messa
     delimiter = override.get("delimiter") or find_delimiter(head)
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise UnreadableFile("The delimiter must be one character, and not a quotation mark or a line end.")
+    if is_named_workbook and delimiter not in head:
+        raise UnreadableFile(TEXT_NAMED_WORKBOOK)
     rows = DelimitedRows(path, encoding, delimiter, limits)
     found = survey(rows, override.get("header_row"), limits)
     layout = {"header_row": found.header_row, "encoding": encoding, "delimiter": delimiter}
@@ -130,15 +151,6 @@ def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> M
     found = survey(sheet, override.get("header_row"), limits)
     layout = {"header_row": found.header_row, "sheet": sheet.name}
     return {"layout": layout, "sheets": workbook.sheets, "headers": found.headers, "sample": found.sample}
-
-
-def _notes(kind: str, name: str) -> list[str]:
-    ending = Path(name).suffix.lower().removeprefix(".")
-    expected = {"xlsm": "xlsx", "xlsx": "xlsx", XLS: XLS, ODS: ODS, "csv": CSV, "txt": CSV, "tsv": CSV}.get(ending)
-    if expected in (None, kind):
-        return []
-    what = "delimited text (CSV)" if kind == CSV else f"an {kind.upper()} workbook"
-    return [f"The name ends in .{ending}, but the content is {what}; it was read as that."]
 
 
 def read_batches(

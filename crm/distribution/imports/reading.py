@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from crm.distribution.imports.child import ReaderChild
 from crm.distribution.imports.contract import Layout, Limits, UnreadableFile
-from crm.distribution.imports.headers import name_columns
+from crm.distribution.imports.headers import name_columns, repeats_header
 
 __all__ = [
     "Inspection",
@@ -25,9 +25,11 @@ __all__ = [
     "inspect_file",
     "name_columns",
     "read_rows",
+    "repeats_header",
 ]
 
-DEFAULT_LIMITS = Limits()
+ROWS_LIMITS = Limits()
+INSPECTION_LIMITS = Limits(cpu_seconds=60, wall_seconds=90.0)  # a person waits for it
 OVERRIDABLE = frozenset({"encoding", "delimiter", "sheet", "header_row"})
 
 
@@ -47,14 +49,14 @@ class Row(NamedTuple):
 class Inspection:
     """What a file holds: enough for a preview and for `read_rows`.
 
-    `sheets` is empty for text. `headers` has a unique name for each column; `sample` is the first 20 data rows.
+    `sheets` is empty for text. `headers` has a unique name for each column; `sample_rows` are the first 20 data rows.
     `notes` are sentences for the user.
     """
 
     layout: Layout
     sheets: tuple[str, ...]
     headers: tuple[str, ...]
-    sample: tuple[Row, ...]
+    sample_rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
 
@@ -63,7 +65,7 @@ def inspect_file(
     *,
     name: str,
     layout_override: Mapping[str, Any] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = INSPECTION_LIMITS,
 ) -> Inspection:
     """Finds out how to read a file. `name` is what the user calls it; the content decides what it is.
 
@@ -80,7 +82,7 @@ def inspect_file(
         layout=Layout.from_dict(found["layout"]),
         sheets=tuple(found["sheets"]),
         headers=tuple(found["headers"]),
-        sample=tuple(Row(number, cells, None) for number, cells in found["sample"]),
+        sample_rows=tuple(Row(number, cells, None) for number, cells in found["sample"]),
         notes=tuple(found["notes"]),
     )
 
@@ -91,7 +93,7 @@ def read_rows(
     *,
     phone_column: int | None = None,
     region: str = "ID",
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = ROWS_LIMITS,
 ) -> "RowReader":
     """Every data row of a file that was inspected, in order; see `RowReader`.
 

@@ -3,6 +3,7 @@
 import codecs
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from crm.distribution.imports.contract import CSV, ODS, XLS, XLSX, Limits, UnreadableFile
@@ -68,18 +69,23 @@ def _kind_of_zip(path: Path, limits: Limits) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
+            _refuse_bomb(parts, limits)
+            if any(part.flag_bits & 1 for part in parts):
+                raise UnreadableFile(PROTECTED)
             names = {part.filename for part in parts}
-            mimetype = archive.read("mimetype")[:100] if "mimetype" in names else b""
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError) as error:
+            mimetype = _start_of_part(archive, "mimetype") if "mimetype" in names else b""
+    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError) as error:
         raise UnreadableFile(DAMAGED, repr(error)) from error
-    _refuse_bomb(parts, limits)
-    if any(part.flag_bits & 1 for part in parts):
-        raise UnreadableFile(PROTECTED)
     if b"opendocument.spreadsheet" in mimetype:
         return ODS
     if any(name.endswith("workbook.xml") for name in names):
         return XLSX
     raise UnreadableFile(_name_of_zip(names))
+
+
+def _start_of_part(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as part:
+        return part.read(100)
 
 
 def _refuse_bomb(parts: list[zipfile.ZipInfo], limits: Limits) -> None:

@@ -1,172 +1,48 @@
-"""The names that Indonesian and English lists give to their columns. Best name first in each list."""
+"""The names that Indonesian and English lists give to their columns."""
 
 import re
 from collections.abc import Iterable
 
-CUSTOMER_ID = (
-    "username",
-    "user name",
-    "nama user",
-    "nama pengguna",
-    "nama akun",
-    "user id",
-    "userid",
-    "id user",
-    "customer id",
-    "id customer",
-    "kode customer",
-    "id pelanggan",
-    "pelanggan id",
-    "kode pelanggan",
-    "nomor pelanggan",
-    "no pelanggan",
-    "id member",
-    "member id",
-    "kode member",
-    "no member",
-    "nomor member",
-    "id akun",
-    "akun id",
-    "account id",
-    "account name",
-    "id player",
-    "player id",
-    "id game",
-    "game id",
-    "login id",
-    "id login",
-    "user login",
-    "user",
-    "pengguna",
-    "akun",
-    "account",
-    "login",
-    "member",
-    "player",
-    "customer code",
-    "customer no",
-    "customer number",
-    "customer",
-    "pelanggan",
-    "uid",
-    "id",
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(name.split()) for name in text.split(","))
+
+
+# Best name first: of two columns with known names, the one named earlier here is meant.
+CUSTOMER_ID = _names(
+    """username, user name, nama user, nama pengguna, nama akun, user id, id user, kode user, id pengguna,
+    customer id, id customer, kode customer, customer code, customer number, customer no, no customer,
+    pelanggan id, id pelanggan, kode pelanggan, nomor pelanggan, no pelanggan, member id, id member, kode member,
+    nomor member, no member, akun id, id akun, account id, account name, player id, id player, game id, id game,
+    login id, id login, user login, user, pengguna, akun, account, login, member, player, customer, pelanggan, uid,
+    id"""
 )
-NAME = (
-    "nama lengkap",
-    "nama",
-    "nama member",
-    "nama pelanggan",
-    "nama customer",
-    "nama konsumen",
-    "nama nasabah",
-    "nama pemain",
-    "nama asli",
-    "nama player",
-    "full name",
-    "customer name",
-    "member name",
-    "player name",
-    "client name",
-    "name",
-    "nama panggilan",
-    "first name",
-    "konsumen",
-    "nasabah",
-    "client",
+NAME = _names(
+    """nama lengkap, nama, nama member, nama pelanggan, nama customer, nama konsumen, nama nasabah, nama pemain,
+    nama player, nama asli, full name, customer name, member name, player name, client name, name, nama panggilan,
+    first name, konsumen, nasabah, client"""
 )
-PHONE = (
-    "no hp",
-    "nomor hp",
-    "no handphone",
-    "nomor handphone",
-    "hp",
-    "handphone",
-    "no telp",
-    "no tlp",
-    "no telpon",
-    "no telepon",
-    "no tel",
-    "nomor telp",
-    "nomor telpon",
-    "nomor telepon",
-    "telp",
-    "tlp",
-    "tlpn",
-    "telpon",
-    "telepon",
-    "telephone",
-    "tel",
-    "phone",
-    "phone number",
-    "phone no",
-    "no phone",
-    "mobile",
-    "mobile number",
-    "mobile no",
-    "mobile phone",
-    "cellphone",
-    "cell",
-    "ponsel",
-    "no ponsel",
-    "nomor ponsel",
-    "no wa",
-    "nomor wa",
-    "wa",
-    "no whatsapp",
-    "nomor whatsapp",
-    "whatsapp",
-    "whatsapp number",
-    "wa number",
-    "msisdn",
-    "gsm",
-    "no kontak",
-    "nomor kontak",
-    "kontak",
-    "contact",
-    "contact number",
-    "contact no",
+PHONE = _names(
+    """no hp, nomor hp, hp, no handphone, nomor handphone, handphone, no telp, nomor telp, telp, no tlp, nomor tlp,
+    tlp, no telpon, nomor telpon, telpon, no telepon, nomor telepon, telepon, no tel, tel, telephone, phone number,
+    phone no, no phone, phone, mobile number, mobile no, mobile phone, mobile, cellphone, cell, no ponsel,
+    nomor ponsel, ponsel, no wa, nomor wa, wa number, wa, no whatsapp, nomor whatsapp, whatsapp number, whatsapp,
+    msisdn, gsm, no kontak, nomor kontak, kontak, contact number, contact no, contact"""
 )
-OTHER = (
-    "no",
-    "nomor",
-    "alamat",
-    "address",
-    "kota",
-    "city",
-    "provinsi",
-    "email",
-    "bank",
-    "nama bank",
-    "rekening",
-    "no rekening",
-    "norek",
-    "nama rekening",
-    "saldo",
-    "balance",
-    "deposit",
-    "withdraw",
-    "tanggal",
-    "tgl",
-    "tanggal daftar",
-    "tgl daftar",
-    "date",
-    "level",
-    "status",
-    "catatan",
-    "keterangan",
-    "ket",
-    "note",
-    "notes",
-    "gender",
-    "umur",
+OTHER = _names(
+    """no, nomor, alamat, address, kota, city, provinsi, email, bank, nama bank, rekening, no rekening, nomor rekening,
+    norek, nama rekening, saldo, balance, deposit, withdraw, tanggal, tgl, tanggal daftar, tgl daftar, date, level,
+    status, catatan, keterangan, ket, note, notes, gender, umur"""
 )
 
-# A header with one of these words is about something else: the bank's name, the staff member, a date.
+# A header with one of these words is about something else: a bank, a staff member, a date.
 FOREIGN_WORDS = frozenset(
-    "bank rekening norek alamat address kota city email saldo balance deposit depo wd withdraw withdrawal bonus "
-    "omset turnover total jumlah amount tanggal tgl date tahun bulan level status tipe type kategori grup group "
-    "agen agent referral referal upline staff sales admin cs marketing ibu produk product ip catatan note notes "
-    "keterangan ket sejak since terakhir last".split()
+    _names(
+        """bank, rekening, norek, alamat, address, kota, city, email, saldo, balance, deposit, depo, wd, withdraw,
+        withdrawal, bonus, omset, turnover, total, jumlah, amount, tanggal, tgl, date, tahun, bulan, level, status,
+        tipe, type, kategori, grup, group, agen, agent, referral, referal, upline, staff, sales, admin, cs, marketing,
+        ibu, produk, product, ip, catatan, note, notes, keterangan, ket, sejak, since, terakhir, last"""
+    )
 )
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -179,7 +55,7 @@ def words_of(header: str) -> tuple[str, ...]:
 
 
 def joined(header: str) -> str:
-    """The header without case, spaces and punctuation, as two spellings of one name compare equal."""
+    """The header without case, spaces and punctuation: two spellings of one name compare equal."""
     return "".join(words_of(header))
 
 

@@ -49,10 +49,10 @@ class Workbook:
             sheet = self._workbook.get_sheet_by_name(name)
         except CalamineError as error:
             raise _unreadable(error) from error
-        width, height = sheet.width, sheet.total_height
-        if width * height > self._limits.max_cells:
-            raise UnreadableFile(TOO_MANY_CELLS.format(name, height, width))
-        return SheetRows(sheet)
+        rows = SheetRows(sheet)
+        if rows.width * rows.height > self._limits.max_cells:
+            raise UnreadableFile(TOO_MANY_CELLS.format(name, rows.height, rows.width))
+        return rows
 
     def open_best_sheet(self) -> "SheetRows":
         """The first visible sheet that is long enough for a list, else the one with the most cells."""
@@ -79,7 +79,7 @@ class SheetRows:
     def __init__(self, sheet: CalamineSheet) -> None:
         self._sheet = sheet
         self.name = sheet.name
-        self.height = sheet.total_height
+        self.height = sheet.end[0] + 1 if sheet.end else 0  # from row 1, also where the data starts lower
         self.width = sheet.width
         self._rows_read = 0
 

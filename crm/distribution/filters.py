@@ -1,0 +1,92 @@
+"""Filtering the lists; every filter lives in the URL."""
+
+import django_filters
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from crm.accounts.models import Role, User
+from crm.distribution.figures import STATUS_FIGURES
+from crm.phones import phone_key
+from crm.products.models import Product
+
+STATUS_METHODS = {name: method for name, _field, method, _sentence in STATUS_FIGURES}
+STATUS_LABELS = {
+    "available": _("Available"),
+    "reserved": _("Reserved"),
+    "requested": _("Requested"),
+    "assigned": _("Assigned"),
+    "archived": _("Archived"),
+    "invalid": _("Old status"),
+    "conflict": _("Conflict"),
+}
+
+
+def search_records(records: QuerySet, text: str) -> QuerySet:
+    """Records whose customer id begins with `text`, or whose phone it is."""
+    from django.conf import settings
+
+    found = Q(customer_key__startswith=" ".join(text.split()).upper())
+    phone = phone_key(text, settings.PHONE_REGION)
+    return records.filter(found | Q(phone_key=phone) if phone else found)
+
+
+class RecordFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(
+        label=_("Search"),
+        method="search",
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Customer id or phone"), "maxlength": 100}),
+    )
+    status = django_filters.ChoiceFilter(
+        label=_("Status"), choices=list(STATUS_LABELS.items()), method="by_status", empty_label=_("All")
+    )
+    staff = django_filters.ModelChoiceFilter(
+        label=_("Staff member"),
+        field_name="assignee",
+        queryset=User.objects.filter(role=Role.STAFF),
+        empty_label=_("Anybody"),
+    )
+
+    def search(self, records: QuerySet, _name: str, text: str) -> QuerySet:
+        return search_records(records, text)
+
+    def by_status(self, records: QuerySet, _name: str, status: str) -> QuerySet:
+        return getattr(records, STATUS_METHODS[status])()
+
+
+class DatabaseFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(
+        label=_("Search"),
+        field_name="name",
+        lookup_expr="icontains",
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Name"), "maxlength": 100}),
+    )
+    product = django_filters.ModelChoiceFilter(
+        label=_("Product"), queryset=Product.objects.all(), empty_label=_("All products")
+    )
+    state = django_filters.ChoiceFilter(
+        label=_("State"), choices=[("archived", _("Archived"))], method="by_state", empty_label=_("In use")
+    )
+
+    def by_state(self, databases: QuerySet, _name: str, state: str) -> QuerySet:
+        return databases.hidden()
+
+    def filter_queryset(self, databases: QuerySet) -> QuerySet:
+        if not self.form.cleaned_data.get("state"):
+            databases = databases.visible()
+        return super().filter_queryset(databases)
+
+
+class BatchFilter(django_filters.FilterSet):
+    staff = django_filters.ModelChoiceFilter(
+        label=_("Staff member"), queryset=User.objects.filter(role=Role.STAFF), empty_label=_("Anybody")
+    )
+    state = django_filters.ChoiceFilter(
+        label=_("State"),
+        choices=[("holding", _("With records")), ("empty", _("Nothing left"))],
+        method="by_state",
+        empty_label=_("All"),
+    )
+
+    def by_state(self, batches: QuerySet, _name: str, state: str) -> QuerySet:
+        return batches.holding() if state == "holding" else batches.filter(current_count=0)

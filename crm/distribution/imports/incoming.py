@@ -1,0 +1,201 @@
+"""The rows of a file between the file and the database: a temporary table, judged and merged set-based.
+
+Nothing of it outlives the transaction. The preview judges the rows and throws them away; the import judges them by
+the same statements and merges those that pass.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from crm.distribution.imports.mapping import Mapping
+from crm.distribution.imports.models import LeftOutRow, Upload
+from crm.distribution.imports.reading import RowReader
+from crm.distribution.models import BaseDatabase
+from crm.identity import CUSTOMER_ID_MAX_LENGTH, is_blank
+from crm.products.models import Product
+from crm.registry import Module, modules
+
+ROWS_AT_ONCE = 25_000
+"""Rows merged by one statement: enough to be quick, few enough for a progress bar to move."""
+
+Progress = Callable[[float], None]
+"""Told how much is done, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A database of the product that has some of the file's customers already."""
+
+    module: str
+    database: int
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What reading a file found. file_rows = accepted + duplicates + rejected; blank rows are counted apart."""
+
+    file_rows: int
+    accepted: int
+    duplicates: int
+    rejected: int
+    blank: int
+    bad_phones: int = 0
+    elsewhere: tuple[Elsewhere, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Incoming:
+    """The rows of one file, in the caller's transaction."""
+
+    def __init__(self) -> None:
+        self.blank = 0
+        self.width = 0
+
+    def read(self, reader: RowReader, mapping: Mapping, progress: Progress) -> None:
+        """Copies every row into the table. Raises UnreadableFile when the file turns out not to be readable."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                CREATE TEMPORARY TABLE incoming (
+                    row_number integer PRIMARY KEY,
+                    customer_id text NOT NULL,
+                    customer_key text COLLATE "C" GENERATED ALWAYS AS ({_key_expression()}) STORED,
+                    id_is_phone boolean NOT NULL,
+                    customer_name text NOT NULL,
+                    phone text NOT NULL,
+                    phone_key text COLLATE "C",
+                    cells text[] NOT NULL,
+                    problem text,
+                    reason text
+                ) ON COMMIT DROP
+                """
+            )
+            with cursor.copy(
+                "COPY incoming (row_number, customer_id, id_is_phone, customer_name, phone, phone_key, cells, problem,"
+                " reason) FROM STDIN"
+            ) as copy:
+                for count, row in enumerate(_rows(reader, mapping)):
+                    copy.write_row(row)
+                    if count % 5000 == 0:
+                        progress(reader.fraction)
+            cursor.execute("ANALYZE incoming")
+        self.blank, self.width = reader.blank, reader.width
+        self._mark_duplicates()
+
+    def _mark_duplicates(self) -> None:
+        """Of the rows that name the same customer the first one wins. A row that has only a phone for an id is the
+        same customer as another such row with that phone, however it is written."""
+        for key, only in (("customer_key", "true"), ("phone_key", "id_is_phone")):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"""
+                    UPDATE incoming SET problem = %s, reason = format(%s, firsts.first)
+                    FROM (
+                        SELECT {key} AS key, min(row_number) AS first FROM incoming
+                        WHERE problem IS NULL AND {only} GROUP BY {key} HAVING count(*) > 1
+                    ) AS firsts
+                    WHERE incoming.{key} = firsts.key AND row_number > firsts.first AND problem IS NULL AND {only}
+                    """,  # noqa: S608 (the two pairs above)
+                    [LeftOutRow.Kind.DUPLICATE, _("The same customer as in row %s.")],
+                )
+
+    def report(self, product: Product) -> Report:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT count(*), count(*) FILTER (WHERE problem IS NULL),
+                       count(*) FILTER (WHERE problem = %s), count(*) FILTER (WHERE problem = %s),
+                       count(*) FILTER (WHERE problem IS NULL AND phone <> '' AND phone_key IS NULL)
+                FROM incoming
+                """,
+                [LeftOutRow.Kind.DUPLICATE, LeftOutRow.Kind.REJECTED],
+            )
+            file_rows, accepted, duplicates, rejected, bad_phones = cursor.fetchone()
+        elsewhere = tuple(found for module in modules() for found in _elsewhere(module, product))
+        return Report(file_rows, accepted, duplicates, rejected, self.blank, bad_phones, elsewhere)
+
+    def merge(self, database: BaseDatabase, progress: Progress) -> int:
+        """Puts every accepted row into the database's records, in the order of the file. Returns how many."""
+        table = database.module.Record._meta.db_table
+        merged = 0
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(row_number), 0) FROM incoming")
+            last = cursor.fetchone()[0]
+            for start in range(0, last, ROWS_AT_ONCE):
+                cursor.execute(
+                    f"""
+                    INSERT INTO "{table}"
+                        (database_id, row_number, customer_id, customer_name, phone, phone_key, data)
+                    SELECT %s, row_number, customer_id, customer_name, phone, phone_key, cells FROM incoming
+                    WHERE problem IS NULL AND row_number > %s AND row_number <= %s
+                    ORDER BY row_number
+                    """,  # noqa: S608 (the table's own name)
+                    [database.pk, start, start + ROWS_AT_ONCE],
+                )
+                merged += cursor.rowcount
+                progress(min(1.0, (start + ROWS_AT_ONCE) / last))
+        return merged
+
+    def keep_left_out(self, upload: Upload) -> None:
+        """Keeps the rows that are not imported, each with its reason, for the download."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                INSERT INTO "{LeftOutRow._meta.db_table}" (upload_id, row_number, kind, reason, cells)
+                SELECT %s, row_number, problem, reason, cells FROM incoming WHERE problem IS NOT NULL
+                """,  # noqa: S608 (the table's own name)
+                [upload.pk],
+            )
+
+
+def _key_expression() -> str:
+    """The SQL of the one definition of `customer_key`, with its constants written out."""
+    field = next(modules()).Record._meta.get_field("customer_key")
+    sql, params = field.generated_sql(connection)
+    with connection.cursor() as cursor:
+        return cursor.mogrify(sql, params)
+
+
+def _rows(reader: RowReader, mapping: Mapping) -> Iterator[tuple]:
+    def cell(cells: list[str], index: int | None) -> str:
+        return cells[index].strip() if index is not None and index < len(cells) else ""
+
+    for row_number, cells, phone_key in reader:
+        customer_id = cell(cells, mapping.customer_id)
+        phone = cell(cells, mapping.phone)
+        problem = reason = None
+        id_is_phone = is_blank(customer_id)
+        if id_is_phone:
+            customer_id = phone if phone_key else ""
+            if not phone_key:
+                problem, reason = LeftOutRow.Kind.REJECTED, _("No customer id and no usable phone.")
+        if len(customer_id) > CUSTOMER_ID_MAX_LENGTH:
+            problem = LeftOutRow.Kind.REJECTED
+            reason = _("The customer id is longer than %(most)s characters.") % {"most": CUSTOMER_ID_MAX_LENGTH}
+        name = cell(cells, mapping.name)
+        yield row_number, customer_id, id_is_phone, name, phone, phone_key, cells, problem, reason
+
+
+def _elsewhere(module: Module, product: Product) -> Iterator[Elsewhere]:
+    """The module's databases of the product that have customers of the file; archived ones too."""
+    record, database = module.Record._meta.db_table, module.Database._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT d.id, d.name, count(*) FROM incoming i
+            JOIN "{record}" r ON r.customer_key = i.customer_key
+            JOIN "{database}" d ON d.id = r.database_id AND d.product_id = %s
+            WHERE i.problem IS NULL GROUP BY d.id ORDER BY 3 DESC, d.id
+            """,  # noqa: S608 (the tables' own names)
+            [product.pk],
+        )
+        for pk, name, rows in cursor.fetchall():
+            yield Elsewhere(module.key, pk, name, rows)

@@ -1,0 +1,47 @@
+"""The records that an action is about: those chosen in a list, or everything that the list's filter matches."""
+
+from functools import cached_property
+
+from django.db.models import Count
+from django.http import Http404, HttpRequest
+
+from crm.accounts.models import User
+from crm.distribution.access import get_database_for
+from crm.distribution.forms import SelectionForm
+from crm.distribution.models import BaseDatabase
+from crm.distribution.querysets import RecordQuerySet
+from crm.distribution.record_list import RecordList
+from crm.pages import safe_path
+from crm.registry import Module
+
+
+class Selection:
+    """What was posted with a list: its rows, how many, and who has them. `?database=` narrows it to a database."""
+
+    def __init__(self, request: HttpRequest, module: Module) -> None:
+        form = SelectionForm(request.POST)
+        if not form.is_valid():
+            raise Http404
+        self.ids: list[int] = form.cleaned_data["ids"]
+        self.everything: bool = form.cleaned_data["everything"]
+        self.database: BaseDatabase | None = None
+        if key := request.GET.get("database"):
+            self.database = get_database_for(request.user, module, int(key) if key.isdecimal() else 0)
+        self.list = RecordList(request, module, database=self.database)
+        fallback = self.database.get_absolute_url() if self.database else request.path
+        self.next = safe_path(request, form.cleaned_data["next"], fallback)
+
+    @property
+    def records(self) -> RecordQuerySet:
+        return self.list.rows if self.everything else self.list.scope.with_ids(self.ids)
+
+    @cached_property
+    def count(self) -> int:
+        return self.records.count()
+
+    @cached_property
+    def holders(self) -> list[tuple[User, int]]:
+        """Who has how many of them now, most first."""
+        counts = dict(self.records.assigned().order_by().values_list("assignee").annotate(n=Count("pk")))
+        people = User.objects.filter(pk__in=counts)
+        return sorted(((user, counts[user.pk]) for user in people), key=lambda pair: -pair[1])

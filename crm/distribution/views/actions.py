@@ -1,0 +1,188 @@
+"""What admins do with records: assign, recall, transfer.
+
+An action on chosen rows has two steps under one URL: the first post shows what it will touch; the second, with the
+token of that form, does it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from crm.accounts.access import admin_page
+from crm.accounts.models import User
+from crm.distribution.access import get_database_for
+from crm.distribution.assignment import (
+    HandedOut,
+    Returned,
+    assign_picked,
+    assign_random,
+    recall_records,
+    transfer_records,
+)
+from crm.distribution.databases import archive_database, restore_database
+from crm.distribution.forms import AssignForm, ConfirmForm, RandomForm, TransferForm
+from crm.distribution.record_list import RecordList
+from crm.distribution.selection import Selection
+from crm.distribution.views.attempt import attempt
+from crm.errors import Refused
+from crm.pages import go_to, render_invalid, render_page
+from crm.registry import Module
+
+
+@require_POST
+@admin_page
+def assign_at_random(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    """The assign panel of the database page."""
+    database = get_database_for(request.user, module, pk)
+    form = RandomForm(request.POST, database=database)
+    if form.is_valid():
+        wanted = {name: value for name, value in form.cleaned_data.items() if name in ("staff", "count", "batch")}
+
+        def assign() -> str:
+            return _assigned(assign_random(module=module, database=database, by=request.user, **wanted))
+
+        if attempt(request, form, assign):
+            return go_to(database.get_absolute_url())
+    rows = RecordList(request, module, database=database)
+    context = {"module": module, "database": database, "random_form": form, "list": rows}
+    return render_invalid(request, "distribution/database.html", context, piece="assign-panel")
+
+
+@require_POST
+@admin_page
+def archive(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    """Hides a database; its records stay with whoever has them."""
+    database = get_database_for(request.user, module, pk)
+    archive_database(database=database, by=request.user)
+    messages.success(request, _("“%(name)s” is archived: hidden from the list, nothing else.") % {"name": database})
+    return go_to(database.get_absolute_url())
+
+
+@require_POST
+@admin_page
+def restore(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    database = get_database_for(request.user, module, pk)
+    restore_database(database=database, by=request.user)
+    messages.success(request, _("“%(name)s” is back in the list.") % {"name": database})
+    return go_to(database.get_absolute_url())
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action on chosen records: its words, its form, and what it does. `run` returns the message for the user."""
+
+    title: Promise
+    button: Promise
+    icon: str
+    form: Callable[[Selection, Any], forms.Form]
+    run: Callable[[Module, Selection, dict[str, Any], User], str]
+
+
+@require_POST
+@admin_page
+def act(request: HttpRequest, module: Module, verb: str) -> HttpResponse:
+    """Both steps of an action on chosen records."""
+    action, selection = ACTIONS[verb], Selection(request, module)
+    confirmed = "token" in request.POST
+    form = action.form(selection, request.POST if confirmed else None)
+    if confirmed and form.is_valid():
+
+        def run() -> str:
+            _refuse_if_changed(selection, form.cleaned_data["expected"])
+            return action.run(module, selection, form.cleaned_data, request.user)
+
+        if attempt(request, form, run):
+            return go_to(selection.next)
+    context = {"module": module, "action": action, "selection": selection, "form": form}
+    if confirmed:
+        return render_invalid(request, "distribution/action.html", context, piece="dialog")
+    return render_page(request, "distribution/action.html", context, pieces=["dialog"])
+
+
+def _refuse_if_changed(selection: Selection, expected: int) -> None:
+    if selection.count != expected:
+        raise Refused(
+            _("The list has changed: it was about %(before)s records and is now about %(now)s. Nothing was changed.")
+            % {"before": expected, "now": selection.count}
+        )
+
+
+def _assign(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
+    done = assign_picked(
+        module=module,
+        database=selection.database,
+        staff=answers["staff"],
+        record_ids=selection.records.values_list("pk", flat=True),
+        batch=answers.get("batch"),
+        by=by,
+    )
+    return _assigned(done)
+
+
+def _assigned(done: HandedOut) -> str:
+    return ngettext("%(n)d record assigned to %(name)s.", "%(n)d records assigned to %(name)s.", done.count) % {
+        "n": done.count,
+        "name": done.batch.staff,
+    }
+
+
+def _recall(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
+    done = recall_records(records=selection.records, by=by)
+    text = ngettext("%(n)d record recalled.", "%(n)d records recalled.", done.count) % {"n": done.count}
+    return _with_skipped(text, done, _("%(n)d were with nobody and stay as they are."))
+
+
+def _transfer(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
+    done = transfer_records(records=selection.records, to=answers["staff"], by=by)
+    text = ngettext("%(n)d record transferred to %(name)s.", "%(n)d records transferred to %(name)s.", done.count) % {
+        "n": done.count,
+        "name": answers["staff"],
+    }
+    return _with_skipped(text, done, _("%(n)d were with nobody, or there already, and stay as they are."))
+
+
+def _with_skipped(text: str, done: Returned, skipped: str) -> str:
+    return f"{text} {skipped % {'n': done.skipped}}" if done.skipped else text
+
+
+def _initial(selection: Selection) -> dict[str, Any]:
+    return {"expected": selection.count}
+
+
+def _assign_form(selection: Selection, data: Any) -> AssignForm:
+    if selection.database is None:
+        raise Http404  # only the page of a database offers it
+    return AssignForm(data, database=selection.database, initial=_initial(selection))
+
+
+ACTIONS = {
+    "assign": Action(
+        title=gettext_lazy("Assign records"),
+        button=gettext_lazy("Assign"),
+        icon="user-plus",
+        form=_assign_form,
+        run=_assign,
+    ),
+    "recall": Action(
+        title=gettext_lazy("Recall records"),
+        button=gettext_lazy("Recall"),
+        icon="arrow-uturn-left",
+        form=lambda selection, data: ConfirmForm(data, initial=_initial(selection)),
+        run=_recall,
+    ),
+    "transfer": Action(
+        title=gettext_lazy("Transfer records"),
+        button=gettext_lazy("Transfer"),
+        icon="arrows-right-left",
+        form=lambda selection, data: TransferForm(data, initial=_initial(selection)),
+        run=_transfer,
+    ),
+}

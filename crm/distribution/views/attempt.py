@@ -1,0 +1,31 @@
+"""Doing what a form asks, once."""
+
+from collections.abc import Callable
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest
+
+from crm.distribution.submissions import AlreadySent, claim_submission
+from crm.errors import Refused
+
+
+def attempt(request: HttpRequest, form: forms.Form, work: Callable[[], str]) -> bool:
+    """Claims the form's token and runs `work`, in one transaction; its result is the message for the user.
+
+    True when it is done, now or by an earlier click; False when it was refused: nothing was changed, and the form
+    has the reason.
+    """
+    try:
+        with transaction.atomic():
+            claim_submission(form.cleaned_data["token"], by=request.user)
+            message = work()
+    except AlreadySent as sent:
+        messages.info(request, str(sent))
+    except Refused as refused:
+        form.add_error(None, str(refused))
+        return False
+    else:
+        messages.success(request, message)
+    return True

@@ -1,0 +1,165 @@
+"""Uploading a list: choose the file, look at the preview, import it, see the result."""
+
+import csv
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from crm.accounts.access import admin_page
+from crm.distribution.access import get_database_for, get_upload_for
+from crm.distribution.exports import neutral
+from crm.distribution.forms import OnceForm
+from crm.distribution.imports.forms import ReadingForm, UploadForm
+from crm.distribution.imports.mapping import Mapping
+from crm.distribution.imports.models import Upload
+from crm.distribution.imports.uploads import (
+    discard_upload,
+    enqueue,
+    receive_upload,
+    reread_upload,
+    start_import,
+    undo_import,
+)
+from crm.distribution.views.attempt import attempt
+from crm.errors import Refused
+from crm.pages import go_to, render_invalid, render_page
+from crm.registry import Module
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@admin_page
+def new(request: HttpRequest, module: Module) -> HttpResponse:
+    """Step 1: the file, its product and a name."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    context = {"module": module, "form": form}
+    if request.method != "POST":
+        return render_page(request, "distribution/upload_new.html", context)
+    if form.is_valid():
+        received: list[Upload] = []
+
+        def receive() -> str:
+            answers = form.cleaned_data
+            upload = receive_upload(
+                module=module,
+                product=answers["product"],
+                name=answers["name"],
+                file_name=answers["file"].name,
+                content=answers["file"].chunks(),
+                by=request.user,
+            )
+            enqueue(upload)
+            received.append(upload)
+            return _("%(file)s is uploaded. Nothing is imported yet: look at the preview first.") % {"file": upload}
+
+        if attempt(request, form, receive):
+            return go_to(received[0].get_absolute_url() if received else request.path)
+    return render_invalid(request, "distribution/upload_new.html", context, piece="upload-form")
+
+
+@require_safe
+@admin_page
+def show(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    """Steps 2 to 4: the preview, the progress and the result, whichever it has come to."""
+    upload = get_upload_for(request.user, module, pk)
+    context = {
+        "module": module,
+        "upload": upload,
+        "database": module.Database.objects.filter(upload=upload).first(),
+        "earlier": Upload.objects.imported_before(upload.content_hash).exclude(pk=upload.pk),
+        "reading_form": ReadingForm(upload=upload),
+        "once": OnceForm(),
+    }
+    if upload.inspection:
+        context["columns"] = _columns(upload)
+    return render_page(request, "distribution/upload.html", context, pieces=["upload-progress"])
+
+
+@require_POST
+@admin_page
+def reread(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    """The user says how the file is to be read."""
+    upload = get_upload_for(request.user, module, pk)
+    form = ReadingForm(request.POST, upload=upload)
+    if not form.is_valid():
+        context = {"module": module, "upload": upload, "reading_form": form}
+        return render_invalid(request, "distribution/upload.html", context, piece="reading-form")
+    return _step(
+        request,
+        upload,
+        lambda: reread_upload(upload=upload, layout=form.layout(), mapping=form.mapping(), by=request.user),
+    )
+
+
+@require_POST
+@admin_page
+def start(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    upload = get_upload_for(request.user, module, pk)
+    return _step(request, upload, lambda: start_import(upload=upload, by=request.user))
+
+
+@require_POST
+@admin_page
+def discard(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    upload = get_upload_for(request.user, module, pk)
+    try:
+        discard_upload(upload=upload, by=request.user)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return go_to(upload.get_absolute_url())
+    messages.success(request, _("%(file)s is discarded. Nothing was imported.") % {"file": upload})
+    return go_to(reverse("databases", args=[module]))
+
+
+@require_POST
+@admin_page
+def undo(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    """Takes an import back, while none of its records has been touched."""
+    database = get_database_for(request.user, module, pk)
+    try:
+        undo_import(database=database, by=request.user)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return go_to(database.get_absolute_url())
+    messages.success(request, _("The import of “%(name)s” is undone.") % {"name": database})
+    return go_to(reverse("databases", args=[module]))
+
+
+@require_safe
+@admin_page
+def left_out(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+    """The rows that were not imported, as CSV: row number, reason, and the cells as they were."""
+    upload = get_upload_for(request.user, module, pk)
+
+    class Echo:
+        def write(self, line: str) -> str:
+            return line
+
+    def lines() -> Iterator[str]:
+        writer = csv.writer(Echo())
+        yield "\ufeff" + writer.writerow([_("Row"), _("Reason"), *map(neutral, upload.inspection["headers"])])
+        for row in upload.left_out.order_by("row_number").iterator():
+            yield writer.writerow([row.row_number, row.reason, *map(neutral, row.cells)])
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="left-out-{upload.pk}.csv"'
+    return response
+
+
+def _step(request: HttpRequest, upload: Upload, take) -> HttpResponse:
+    """One step in the upload's life; a stale page learns that it was taken already."""
+    try:
+        take()
+    except Refused as refused:
+        messages.error(request, str(refused))
+    return go_to(upload.get_absolute_url())
+
+
+def _columns(upload: Upload) -> list[dict]:
+    """The columns of the preview: header, and what it is mapped to."""
+    mapping = Mapping.from_dict(upload.mapping).to_dict() if upload.mapping else {}
+    roles = {index: role for role, index in mapping.items() if index is not None}
+    return [{"name": name, "role": roles.get(index)} for index, name in enumerate(upload.inspection["headers"])]

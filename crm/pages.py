@@ -1,0 +1,72 @@
+"""Rendering a page or a piece of it: one URL, one view, one context.
+
+A piece is a template partial named for the id of the element it renders. htmx says in HX-Target which element it
+will replace; if the view offers that piece, only the piece is sent.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import cached_property
+from django.utils.http import url_has_allowed_host_and_scheme
+
+ROWS_PER_PAGE = 50
+
+
+def render_page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, pieces: Collection[str] = ()
+) -> HttpResponse:
+    """The page, or the one of `pieces` that htmx asks for."""
+    target = request.htmx.target if request.htmx and not request.htmx.history_restore_request else None
+    if target in pieces:
+        template = f"{template}#{target}"
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def render_invalid(request: HttpRequest, template: str, context: dict[str, Any], *, piece: str) -> HttpResponse:
+    """A form that was not accepted: 422, and htmx puts the form with its errors where the form was."""
+    if not request.htmx:
+        return render(request, template, context, status=422)
+    response = render(request, f"{template}#{piece}", context, status=422)
+    response["HX-Retarget"] = response["HX-Reselect"] = f"#{piece}"
+    response["HX-Reswap"] = "outerHTML"
+    return response
+
+
+def go_to(url: str) -> HttpResponseRedirect:
+    """After a form: see the result there (303, so that the browser asks with GET)."""
+    response = HttpResponseRedirect(url)
+    response.status_code = 303
+    return response
+
+
+def safe_path(request: HttpRequest, url: str | None, default: str) -> str:
+    """`url` if it is a path of this site, else `default`."""
+    if url and url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None):
+        return url
+    return default
+
+
+class _CountedPaginator(Paginator):
+    """A paginator that is told how many rows there are, where a figure knows it without counting."""
+
+    def __init__(self, rows: QuerySet, total: int | None) -> None:
+        super().__init__(rows, ROWS_PER_PAGE)
+        if total is not None:
+            self.count = total
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list.order_by().count()
+
+
+def page_of(request: HttpRequest, rows: QuerySet, *, total: int | None = None) -> Page:
+    """The page of `rows` that `?page=` names; a wrong number shows the nearest page."""
+    return _CountedPaginator(rows, total).get_page(request.GET.get("page"))
