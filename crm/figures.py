@@ -18,15 +18,20 @@ from crm.registry import Module
 class Figure:
     """One number about an object.
 
-    `name` is what it counts of which kind of object (`batch.current`). `rows` is the definition. `stored` gives
-    the count that the triggers keep, so that showing it does not cost a scan; without it the rows are counted.
+    `name` is what it counts of which kind of object (`batch.current`). `rows` is the definition and `url` lists
+    them. `stored` gives the count that is kept, so that showing it does not cost a scan; without it the rows are
+    counted. A fact (what a file contained, say) has a stored number and neither rows nor a list.
     """
 
     name: str
     sentence: str | Promise
-    rows: Callable[[Any], QuerySet]
-    url: Callable[[Any], str]
+    rows: Callable[[Any], QuerySet] | None = None
+    url: Callable[[Any], str] | None = None
     stored: Callable[[Any], int] | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.stored or (self.rows and self.url)):
+            raise ValueError(f"The figure {self.name!r} has neither rows with a list nor a stored number.")
 
     def value(self, subject: Any) -> int:
         return self.stored(subject) if self.stored else self.rows(subject).count()

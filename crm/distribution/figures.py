@@ -181,3 +181,31 @@ declare(
         lambda holding: holding.batch_count,
     )
 )
+
+# What a file contained, and what became of its rows.
+for name, key, sentence in [
+    ("file_rows", "file_rows", _("Rows of the file that are not blank.")),
+    ("accepted", "accepted", _("Rows of the file that become records.")),
+    ("duplicates", "duplicates", _("Rows that name a customer whom an earlier row of the file names already.")),
+    ("rejected", "rejected", _("Rows that name no customer.")),
+    ("blank", "blank", _("Rows of the file without any value.")),
+    ("bad_phones", "bad_phones", _("Rows to be imported whose phone cannot be called.")),
+]:
+    declare(Figure(f"upload.{name}", sentence, stored=lambda upload, key=key: upload.report[key]))
+
+for name, field, sentence in [
+    ("file_rows", "file_rows", _("Rows of the uploaded file that are not blank.")),
+    ("imported", "imported_count", _("Records that the import made.")),
+    ("duplicates", "duplicate_count", _("Rows of the file that named a customer whom an earlier row named already.")),
+    ("rejected", "rejected_count", _("Rows of the file that named no customer.")),
+    ("blank", "blank_count", _("Rows of the file without any value.")),
+    ("purged", "purged_count", _("Records that were deleted for good.")),
+]:
+    declare(Figure(f"database.{name}", sentence, stored=_stored(field)))
+
+for name, sentence in [
+    ("arrived", _("Records that this operation put into the batch.")),
+    ("archived", _("Records of the batch that this operation archived, less those it restored.")),
+    ("left", _("Records that this operation took out of the batch.")),
+]:
+    declare(Figure(f"ledger.{name}", sentence, stored=_stored(name)))

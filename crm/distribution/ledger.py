@@ -22,13 +22,24 @@ STEPS = """
     SELECT pgh_id, pgh_created_at, pgh_context_id, pgh_label, batch_id, status,
            lag(batch_id) OVER history AS batch_before, lag(status) OVER history AS status_before
     FROM "{events}"
-    WHERE pgh_obj_id IN (SELECT pgh_obj_id FROM "{events}" WHERE batch_id = %(batch)s)
+    WHERE pgh_obj_id IN (SELECT pgh_obj_id FROM "{events}" WHERE batch_id = {batch})
     WINDOW history AS (PARTITION BY pgh_obj_id ORDER BY pgh_id)
 """
-ARRIVED = "batch_id = %(batch)s AND batch_before IS DISTINCT FROM %(batch)s AND pgh_label <> 'delete'"
-LEFT = "batch_before = %(batch)s AND (batch_id IS DISTINCT FROM %(batch)s OR pgh_label = 'delete')"
-ARCHIVED = "batch_id = %(batch)s AND status = 'archived' AND status_before IS DISTINCT FROM 'archived'"
-RESTORED = "batch_id = %(batch)s AND status_before = 'archived' AND status <> 'archived'"
+ARRIVED = "batch_id = {batch} AND batch_before IS DISTINCT FROM {batch} AND pgh_label <> 'delete'"
+LEFT = "batch_before = {batch} AND (batch_id IS DISTINCT FROM {batch} OR pgh_label = 'delete')"
+ARCHIVED = "batch_id = {batch} AND status = 'archived' AND status_before IS DISTINCT FROM 'archived'"
+RESTORED = "batch_id = {batch} AND status_before = 'archived' AND status <> 'archived'"
+
+LINES = f"""
+    SELECT min(steps.pgh_created_at), context.metadata ->> 'operation', (context.metadata ->> 'user')::bigint,
+           count(*) FILTER (WHERE {ARRIVED}),
+           count(*) FILTER (WHERE {LEFT}),
+           count(*) FILTER (WHERE {ARCHIVED}) - count(*) FILTER (WHERE {RESTORED})
+    FROM ({STEPS}) AS steps LEFT JOIN pghistory_context AS context ON context.id = pgh_context_id
+    WHERE ({ARRIVED}) OR ({LEFT}) OR ({ARCHIVED}) OR ({RESTORED})
+    GROUP BY 2, 3, pgh_context_id, CASE WHEN pgh_context_id IS NULL THEN steps.pgh_created_at END
+    ORDER BY 1 DESC
+"""  # noqa: S608 (constants of this file)
 
 OPERATIONS: dict[str, str | Promise] = {
     "records.assign": _("Assigned"),
@@ -41,6 +52,7 @@ OPERATIONS: dict[str, str | Promise] = {
 class Line:
     """What one operation did to the batch. `operation` and `who` are empty for a write from outside the app."""
 
+    pk: str
     at: datetime
     operation: str | Promise
     who: User | None
@@ -53,14 +65,13 @@ def events_of(batch: BaseBatch) -> type[models.Model]:
     return apps.get_model(batch._meta.app_label, "RecordEvent")
 
 
-def _steps(batch: BaseBatch) -> str:
-    return STEPS.format(events=events_of(batch)._meta.db_table)
+def _sql(text: str, batch: BaseBatch) -> str:
+    """The text for this batch. Its key is a whole number, and the table's name is the model's own."""
+    return text.format(batch=int(batch.pk), events=events_of(batch)._meta.db_table)
 
 
 def _events(batch: BaseBatch, condition: str) -> models.QuerySet:
-    ids = RawSQL(  # noqa: S611 (the parts are constants of this file; the batch is a parameter)
-        f"SELECT pgh_id FROM ({_steps(batch)}) AS steps WHERE {condition}", {"batch": batch.pk}
-    )
+    ids = RawSQL(_sql(f"SELECT pgh_id FROM ({STEPS}) AS steps WHERE {condition}", batch), [])  # noqa: S608, S611
     return events_of(batch).objects.filter(pgh_id__in=ids).order_by("-pgh_id")
 
 
@@ -77,20 +88,16 @@ def departures(batch: BaseBatch) -> models.QuerySet:
 def lines(batch: BaseBatch) -> Iterator[Line]:
     """What happened to the batch, newest first; one line for each operation."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT min(steps.pgh_created_at), context.metadata ->> 'operation', (context.metadata ->> 'user')::bigint,
-                   count(*) FILTER (WHERE {ARRIVED}),
-                   count(*) FILTER (WHERE {LEFT}),
-                   count(*) FILTER (WHERE {ARCHIVED}) - count(*) FILTER (WHERE {RESTORED})
-            FROM ({_steps(batch)}) AS steps LEFT JOIN pghistory_context AS context ON context.id = pgh_context_id
-            WHERE ({ARRIVED}) OR ({LEFT}) OR ({ARCHIVED}) OR ({RESTORED})
-            GROUP BY 2, 3, pgh_context_id, CASE WHEN pgh_context_id IS NULL THEN steps.pgh_created_at END
-            ORDER BY 1 DESC
-            """,  # noqa: S608 (constants of this file)
-            {"batch": batch.pk},
-        )
+        cursor.execute(_sql(LINES, batch))
         rows = cursor.fetchall()
     people = User.objects.in_bulk({row[2] for row in rows if row[2]})
     for at, operation, who, arrived, left, archived in rows:
-        yield Line(at, OPERATIONS.get(operation or "", operation or ""), people.get(who), arrived, left, archived)
+        yield Line(
+            f"{batch.pk}-{at:%Y%m%d%H%M%S%f}",
+            at,
+            OPERATIONS.get(operation or "", operation or ""),
+            people.get(who),
+            arrived,
+            left,
+            archived,
+        )

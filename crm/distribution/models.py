@@ -139,12 +139,12 @@ class BaseDatabase(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("database", args=[self.module, self.pk])
+
     @property
     def module(self) -> Module:
         return module_of(self)
-
-    def get_absolute_url(self) -> str:
-        return reverse("database", args=[self.module, self.pk])
 
 
 class BaseBatch(models.Model):
@@ -194,12 +194,12 @@ class BaseBatch(models.Model):
     def __str__(self) -> str:
         return self.name or _("Batch %(number)s") % {"number": self.pk}
 
+    def get_absolute_url(self) -> str:
+        return reverse("batch", args=[self.module, self.pk])
+
     @property
     def module(self) -> Module:
         return module_of(self)
-
-    def get_absolute_url(self) -> str:
-        return reverse("batch", args=[self.module, self.pk])
 
 
 def _person() -> models.ForeignKey:
@@ -327,12 +327,12 @@ class BaseRecord(models.Model):
     def __str__(self) -> str:
         return self.customer_id
 
+    def get_absolute_url(self) -> str:
+        return reverse("record", args=[self.module, self.pk])
+
     @property
     def module(self) -> Module:
         return module_of(self)
-
-    def get_absolute_url(self) -> str:
-        return reverse("record", args=[self.module, self.pk])
 
 
 class Submission(models.Model):
@@ -342,3 +342,6 @@ class Submission(models.Model):
     token = models.UUIDField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.token)

@@ -74,10 +74,18 @@ class RecordList:
         return tabs
 
 
+SHOWN = {
+    "current": _("With the staff member"),
+    "archived": _("Archived"),
+    "invalid": _("Old status"),
+    "received": _("Received"),
+    "left": _("Left"),
+}
+
+
 class BatchList:
     """The rows behind one of a batch's counts, as `?show=` names it."""
 
-    RECORDS = ("current", "archived", "invalid")
     EVENTS = ("received", "left")
     """Who came and went; for admins alone, because those who left are with somebody else now."""
 
@@ -93,6 +101,10 @@ class BatchList:
         """The counts that this person can open. Old data's status is shown where there is any."""
         shown = ["current", "archived", *(["invalid"] if self.batch.invalid_count else [])]
         return [*shown, *self.EVENTS] if self.request.user.is_admin else shown
+
+    @property
+    def tabs(self) -> list[tuple[str, Promise, str]]:
+        return [(name, SHOWN[name], f"batch.{name}") for name in self.figures]
 
     @property
     def has_events(self) -> bool:

@@ -62,6 +62,8 @@ class Incoming:
     def read(self, reader: RowReader, mapping: Mapping, progress: Progress) -> None:
         """Copies every row into the table. Raises UnreadableFile when the file turns out not to be readable."""
         with connection.cursor() as cursor:
+            # One transaction may read several files.
+            cursor.execute("DROP TABLE IF EXISTS pg_temp.incoming")
             cursor.execute(
                 f"""
                 CREATE TEMPORARY TABLE incoming (

@@ -56,13 +56,12 @@ class Mapping:
 def suggest_mapping(headers: Sequence[str], sample_rows: Sequence[Row], region: str = "ID") -> Mapping:
     """The likeliest mapping. A customer id is never guessed from content alone, a phone may be.
 
-    The best match of all roles is settled first, then the next best of what is left; equal ones by role
-    (phone, customer id, name), then by content, by the order of the vocabulary and from the left.
+    Each column stands for the one role that its header names best. Of two columns for a role the better
+    match wins; of equal ones a phone column that has phones, the earlier in the vocabulary, the one on the left.
     """
     chosen: dict[str, int] = {}
     for _, _, role, column in sorted(_candidates(headers, sample_rows, region)):
-        if role not in chosen and column not in chosen.values():
-            chosen[role] = column
+        chosen.setdefault(role, column)
     return Mapping(**chosen)
 
 
@@ -70,17 +69,24 @@ Candidate = tuple[int, tuple[int, bool, int], str, int]
 
 
 def _candidates(headers: Sequence[str], rows: Sequence[Row], region: str) -> Iterator[Candidate]:
-    """Everything that could be, as tuples that sort best first."""
+    """The best role of each column that may have one, as tuples that sort best first."""
     for column, header in enumerate(headers):
         cells = [cell for row in rows if column < len(row.cells) and (cell := row.cells[column].strip())]
-        for order, role in enumerate(ROLES):
-            match, rank = _match(header, role)
-            if match is not None:
-                fits = _FITS[role](cells, region)
-                if match == Match.EXACT or fits or not cells:
-                    yield -match, (order, not fits, rank), role, column
-            elif role == "phone" and column < _SEARCHED_COLUMNS and _has_only_phones(header, cells, region):
-                yield -Match.CONTENT_ONLY, (order, False, 0), role, column
+        roles = list(_roles(column, header, cells, region))
+        if roles:
+            yield min(roles)
+
+
+def _roles(column: int, header: str, cells: Sequence[str], region: str) -> Iterator[Candidate]:
+    for order, role in enumerate(ROLES):
+        match, rank = _match(header, role)
+        if match is not None:
+            fits = _FITS[role](cells, region)
+            if match == Match.EXACT or fits or not cells:
+                lacks_phones = role == "phone" and not fits
+                yield -match, (order, lacks_phones, rank), role, column
+        elif role == "phone" and column < _SEARCHED_COLUMNS and _has_only_phones(header, cells, region):
+            yield -Match.CONTENT_ONLY, (order, False, 0), role, column
 
 
 def _match(header: str, role: str) -> tuple[Match | None, int]:

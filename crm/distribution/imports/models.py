@@ -32,8 +32,8 @@ class Upload(models.Model):
     """A file, how it is to be read, and what reading it found.
 
     `layout` is what the user fixes about reading the file, `inspection` what was found, `mapping` which column is
-    what, `report` what the rows come to; each a dictionary of the class of that name. `attempts` is counted before the work, so that a task that kills
-    its worker is not redelivered for ever. `progress` is in per cent.
+    what, `report` what the rows come to; each a dictionary of the class of that name. `attempts` is counted before
+    the work, so that a task that kills its worker is not redelivered for ever. `progress` is in per cent.
     """
 
     module = models.CharField(max_length=30)
@@ -56,10 +56,6 @@ class Upload(models.Model):
     mapping = models.JSONField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
 
-    @property
-    def is_working(self) -> bool:
-        return self.state in (State.RECEIVED, State.IMPORTING)
-
     objects = UploadQuerySet.as_manager()
 
     class Meta:
@@ -75,6 +71,10 @@ class Upload(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("upload", args=[self.module, self.pk])
 
+    @property
+    def is_working(self) -> bool:
+        return self.state in (State.RECEIVED, State.IMPORTING)
+
 
 class UploadPart(models.Model):
     """A piece of an upload's content; in the database, so that every task machine can read it."""
@@ -86,6 +86,9 @@ class UploadPart(models.Model):
     class Meta:
         ordering = ["upload", "number"]
         constraints = [models.UniqueConstraint(fields=["upload", "number"], name="upload_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}/{self.number}"
 
 
 class LeftOutRow(models.Model):
@@ -107,3 +110,6 @@ class LeftOutRow(models.Model):
             models.UniqueConstraint(fields=["upload", "row_number"], name="upload_left_out_once"),
             models.CheckConstraint(condition=Q(kind__in=["duplicate", "rejected"]), name="upload_left_out_kind_known"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}/{self.row_number}"

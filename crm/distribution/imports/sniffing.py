@@ -47,6 +47,7 @@ _MARKUP = re.compile(
 _MARKUP_NAMES = {"page": "a web page (HTML)", "xml": "an XML document", "json": "a JSON document"}
 _CONTROLS = re.compile(r"[\0-\x08\x0e-\x1b\x7f-\x9f\ufffd]")
 _MAX_CONTROL_SHARE = 0.05
+_MAX_STRAY_CONTROLS = 8
 
 
 def find_kind(path: Path, limits: Limits) -> str:
@@ -160,5 +161,5 @@ def refuse_text_that_is_no_table(head: str) -> None:
             f"The file is {what}, not a table, whatever its name says. "
             "Open it in Excel or LibreOffice, save it as XLSX and upload that."
         )
-    if len(_CONTROLS.findall(head)) > _MAX_CONTROL_SHARE * len(head):
+    if len(_CONTROLS.findall(head)) > max(_MAX_CONTROL_SHARE * len(head), _MAX_STRAY_CONTROLS):
         raise UnreadableFile(NOT_A_TABLE.format("binary data"))

@@ -66,7 +66,13 @@ def batches(request: HttpRequest, module: Module) -> HttpResponse:
 def batch(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
     """The card, the ledger that explains its counts, and the rows behind each of them."""
     shown = get_batch_for(request.user, module, pk)
-    context = {"module": module, "batch": shown, "list": BatchList(request, shown), "ledger": ledger.lines(shown)}
+    context = {
+        "module": module,
+        "batch": shown,
+        "list": BatchList(request, shown),
+        "ledger": ledger.lines(shown),
+        "ledger_link": None if request.user.is_admin else "#ledger",
+    }
     return render_page(request, "distribution/batch.html", context, pieces=["list"])
 
 

@@ -14,23 +14,19 @@ register = template.Library()
 
 
 @register.simple_tag
-def figure(name: str, subject: Any, css: str = "") -> SafeString:
-    """The number as a link to the rows it counts, with a title that says what it counts."""
+def figure(name: str, subject: Any, href: str | None = None) -> SafeString:
+    """The number, with a title that says what it counts, as a link to the rows; `href` for who may not list those."""
     shown = get_figure(name)
     value = shown.value(subject)
+    url = href or (shown.url(subject) if shown.url else None)
     return format_html(
-        '<a class="figure num {}" data-figure="{}" data-object="{}" data-value="{}" title="{}" href="{}">{}</a>',
-        css,
+        '<{} class="figure num" data-figure="{}" data-object="{}" data-value="{}" title="{}"{}>{}</{}>',
+        "a" if url else "span",
         shown.full_name(subject),
         subject.key if isinstance(subject, Module) else subject.pk,
         value,
         shown.sentence,
-        shown.url(subject),
+        format_html(' href="{}"', url) if url else "",
         number_format(value, force_grouping=True),
+        "a" if url else "span",
     )
-
-
-@register.simple_tag
-def figure_value(name: str, subject: Any) -> int:
-    """The bare value, to decide whether something is shown; never to show it."""
-    return get_figure(name).value(subject)

@@ -1,0 +1,103 @@
+"""The navigation: which pages each role finds at the left. A new list page is one line here."""
+
+from dataclasses import dataclass
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from crm import registry
+from crm.accounts.models import User
+
+Text = str | Promise
+
+
+@dataclass(frozen=True)
+class Link:
+    """One entry. It has an icon (heroicons), or the monogram of a module."""
+
+    label: Text
+    url: str
+    icon: str = ""
+    monogram: str = ""
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """Entries under a label. The section of a module has a monogram, for the collapsed navigation."""
+
+    label: Text
+    links: list[Link]
+    monogram: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry before it is built for somebody: the name of its URL instead of the URL."""
+
+    label: Text
+    url_name: str
+    icon: str = ""
+    module: registry.Module | None = None
+
+    def url(self) -> str:
+        try:
+            return reverse(self.url_name, args=[self.module] if self.module else [])
+        except NoReverseMatch:
+            return f"/?{self.url_name}"
+
+    def link(self, current: str) -> Link:
+        url = self.url()
+        letters = monogram(self.module) if self.module and not self.icon else ""
+        return Link(self.label, url, self.icon, letters, current=url == current)
+
+
+OVERVIEW = Entry(_("Overview"), "overview", "squares-2x2")
+PRODUCTS = Entry(_("Products"), "products", "cube")
+PEOPLE = Entry(_("People"), "people", "users")
+NOTIFICATIONS = Entry(_("Notifications"), "notices", "bell")
+PROFILE = Entry(_("Profile"), "profile", "user-circle")
+
+
+# The headings of the sections: a module, some words, or none.
+Pages = list[tuple[registry.Module | Text, list[Entry]]]
+
+
+def _pages_of_admins() -> Pages:
+    modules: Pages = [
+        (
+            module,
+            [
+                Entry(_("Databases"), "databases", "circle-stack", module),
+                Entry(_("Batches"), "batches", "rectangle-stack", module),
+            ],
+        )
+        for module in registry.modules()
+    ]
+    return [("", [OVERVIEW]), *modules, (_("Manage"), [PRODUCTS, PEOPLE]), (_("You"), [NOTIFICATIONS, PROFILE])]
+
+
+def _pages_of_staff() -> Pages:
+    records = [Entry(module.label, "my_records", module=module) for module in registry.modules()]
+    return [(_("My records"), records), (_("You"), [NOTIFICATIONS, PROFILE])]
+
+
+def monogram(module: registry.Module) -> str:
+    """Two letters that stand for a module where there is no room for its name: "MW" for "Member WD"."""
+    return "".join(word[0] for word in str(module.label).split()[:2]).upper()
+
+
+def navigation(user: User, path: str) -> list[Section]:
+    """The sections for this person. The entry whose URL begins `path`, the longest one, is the current one."""
+    pages = _pages_of_admins() if user.is_admin else _pages_of_staff()
+    urls = [entry.url() for _heading, entries in pages for entry in entries]
+    current = max((url for url in urls if path.startswith(url)), key=len, default="")
+    return [_section(heading, entries, current) for heading, entries in pages]
+
+
+def _section(heading: registry.Module | Text, entries: list[Entry], current: str) -> Section:
+    links = [entry.link(current) for entry in entries]
+    if isinstance(heading, registry.Module):
+        return Section(heading.label, links, monogram(heading))
+    return Section(heading, links)
