@@ -16,6 +16,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, V
 MIN_DIGITS, MAX_DIGITS = 7, 15
 # Without "+" or a leading 0, a shorter number is more often an amount or lacks its area code.
 MIN_BARE_DIGITS = 9
+MAX_CHARACTERS = 1000
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SOFT = {ord(character): None for character in " -()\t\xa0"}
@@ -42,7 +43,7 @@ def phone_key(text: str, region: str = "ID") -> str | None:
     plain = mobile.fullmatch(text.removeprefix("https://wa.me/").translate(_SOFT))
     if plain:
         return country + plain[1]
-    if not text or text.isspace():
+    if not text or text.isspace() or len(text) > MAX_CHARACTERS:
         return None
     return _first_key(_to_ascii(text), region)
 
@@ -51,13 +52,11 @@ def phone_key(text: str, region: str = "ID") -> str | None:
 def _mobile_shape(region: str) -> tuple[str, re.Pattern[str]]:
     """("+62", the shape of a mobile number of the region however prefixed): nearly every phone in a list."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    trunk = metadata.national_prefix if metadata else None
-    regular = metadata and metadata.mobile and (metadata.national_prefix_for_parsing or None) == trunk
-    if not regular or not metadata.mobile.national_number_pattern:
-        return "", re.compile(r"(?!)")
-    prefixes = rf"(?:\+?{metadata.country_code}|{trunk or ''}|)"
-    shape = re.compile(rf"{prefixes}({metadata.mobile.national_number_pattern})", re.ASCII)
-    return f"+{metadata.country_code}", shape
+    mobile = metadata.mobile.national_number_pattern if metadata and metadata.mobile else None
+    if metadata is None or mobile is None or metadata.national_prefix_for_parsing != metadata.national_prefix:
+        return "", re.compile(r"(?!)")  # numbers that need more than a prefix taken off: never the short way
+    prefixes = rf"\+?{metadata.country_code}|{metadata.national_prefix or ''}|"
+    return f"+{metadata.country_code}", re.compile(rf"(?:{prefixes})({mobile})", re.ASCII)
 
 
 def _to_ascii(text: str) -> str:
@@ -79,9 +78,8 @@ def _first_key(text: str, region: str) -> str | None:
     if "://" in text or "wa.me/" in text.lower():
         link = _CHAT_LINK.search(text)
         return _key_of_run(link[1], region, in_link=True) if link else None
-    for run in _runs(_LABEL.sub(" ", text)):
-        return _key_of_run(run, region)
-    return None
+    run = next(_runs(_LABEL.sub(" ", text)), None)
+    return _key_of_run(run, region) if run else None
 
 
 def _runs(text: str) -> Iterator[str]:

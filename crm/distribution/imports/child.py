@@ -1,7 +1,6 @@
 """The parent's hold on one reading process: start it, hear it, and never leave it behind."""
 
 import json
-import logging
 import os
 import select
 import subprocess
@@ -14,18 +13,12 @@ from signal import SIGABRT, SIGKILL, SIGXCPU, Signals
 from types import TracebackType
 from typing import IO, Any, cast
 
-from crm.distribution.imports.contract import Limits, UnreadableFile
-
-log = logging.getLogger(__name__)
+from crm.distribution.imports.contract import TOO_BIG, Limits, UnreadableFile
 
 PROGRAM = "crm.distribution.imports.reader_process"
 ROOT = Path(__file__).resolve().parents[3]
 
 TOO_SLOW = "Reading the file takes too long. Split it into smaller files, or save it as CSV and upload that."
-TOO_BIG = (
-    "The file could not be read within the memory allowed. Usually a stray cell lies far away from the table, "
-    "or the file is very large: copy the table into a new workbook, or save it as CSV."
-)
 FAILED = "The file could not be read: it is damaged or unusual. Save it as XLSX or CSV again and upload that."
 
 _CHUNK_BYTES = 1024**2
@@ -65,8 +58,6 @@ class ReaderChild:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if isinstance(error, UnreadableFile):
-            log.info("an upload could not be read: %s\n%s", error, error.detail)
         self.close()
 
     def close(self) -> None:

@@ -11,6 +11,11 @@ SAMPLE_ROWS = 20
 BATCH_ROWS = 500
 BATCH_CHARACTERS = 250_000
 
+TOO_BIG = (
+    "The file could not be read within the memory allowed. Usually a stray cell lies far away from the table, "
+    "or the file is very large: copy the table into a new workbook, or save it as CSV."
+)
+
 
 class UnreadableFile(ValueError):
     """A file that cannot be read as a table. The message is for the user, `detail` is for the log."""

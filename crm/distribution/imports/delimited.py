@@ -145,6 +145,6 @@ def _endless_cell(line: int, limit: int) -> UnreadableFile:
 
 def _wrong_encoding(encoding: str, line: int) -> UnreadableFile:
     return UnreadableFile(
-        f"The text is not valid {encoding.upper()} (near line {line}). "
+        f"The text is not valid {encoding.upper().removesuffix('-SIG')} (near line {line}). "
         "Choose another encoding, or save the file as CSV UTF-8 and upload that."
     )

@@ -4,7 +4,7 @@ Nothing of it outlives the transaction. The preview judges the rows and throws t
 the same statements and merges those that pass.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from crm.distribution.imports.mapping import Mapping
 from crm.distribution.imports.models import LeftOutRow, Upload
-from crm.distribution.imports.reading import RowReader
+from crm.distribution.imports.reading import RowReader, repeats_header
 from crm.distribution.models import BaseDatabase
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, is_blank
 from crm.products.models import Product
@@ -59,7 +59,7 @@ class Incoming:
         self.blank = 0
         self.width = 0
 
-    def read(self, reader: RowReader, mapping: Mapping, progress: Progress) -> None:
+    def read(self, reader: RowReader, headers: Sequence[str], mapping: Mapping, progress: Progress) -> None:
         """Copies every row into the table. Raises UnreadableFile when the file turns out not to be readable."""
         with connection.cursor() as cursor:
             # One transaction may read several files.
@@ -84,7 +84,7 @@ class Incoming:
                 "COPY incoming (row_number, customer_id, id_is_phone, customer_name, phone, phone_key, cells, problem,"
                 " reason) FROM STDIN"
             ) as copy:
-                for count, row in enumerate(_rows(reader, mapping)):
+                for count, row in enumerate(_rows(reader, headers, mapping)):
                     copy.write_row(row)
                     if count % 5000 == 0:
                         progress(reader.fraction)
@@ -166,10 +166,11 @@ def _key_expression() -> str:
         return cursor.mogrify(sql, params)
 
 
-def _rows(reader: RowReader, mapping: Mapping) -> Iterator[tuple]:
+def _rows(reader: RowReader, headers: Sequence[str], mapping: Mapping) -> Iterator[tuple]:
     def cell(cells: list[str], index: int | None) -> str:
         return cells[index].strip() if index is not None and index < len(cells) else ""
 
+    key_column = next((index for index in (mapping.customer_id, mapping.phone) if index is not None), 0)
     for row_number, cells, phone_key in reader:
         customer_id = cell(cells, mapping.customer_id)
         phone = cell(cells, mapping.phone)
@@ -182,6 +183,8 @@ def _rows(reader: RowReader, mapping: Mapping) -> Iterator[tuple]:
         if len(customer_id) > CUSTOMER_ID_MAX_LENGTH:
             problem = LeftOutRow.Kind.REJECTED
             reason = _("The customer id is longer than %(most)s characters.") % {"most": CUSTOMER_ID_MAX_LENGTH}
+        if cells[key_column] == headers[key_column] and repeats_header(cells, headers):
+            problem, reason = LeftOutRow.Kind.REJECTED, _("The header row once more.")
         name = cell(cells, mapping.name)
         yield row_number, customer_id, id_is_phone, name, phone, phone_key, cells, problem, reason
 

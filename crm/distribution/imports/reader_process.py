@@ -23,6 +23,7 @@ from crm.distribution.imports.contract import (
     CSV,
     ENCODINGS,
     ODS,
+    TOO_BIG,
     XLS,
     XLSX,
     Layout,
@@ -44,10 +45,6 @@ class RowSource(Protocol):
     def fraction_read(self) -> float: ...
 
 
-TOO_BIG = (
-    "Reading the file needs more memory than is allowed. Usually a stray cell lies far away from the table, "
-    "or the file is very large: copy the table into a new workbook, or save it as CSV."
-)
 TEXT_NAMED_WORKBOOK = (
     "The file is named like a workbook, but it is plain text without columns. "
     "Open the table in Excel or LibreOffice, save it as XLSX and upload that."

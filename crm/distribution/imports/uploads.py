@@ -80,7 +80,7 @@ def read_upload(upload: Upload, progress: Progress = no_progress) -> None:
         mapping = _mapping(upload, inspection)
         with transaction.atomic():
             incoming = Incoming()
-            incoming.read(_reader(path, inspection, mapping), mapping, progress)
+            incoming.read(_reader(path, inspection, mapping), inspection.headers, mapping, progress)
             report = incoming.report(upload.product)
             transaction.set_rollback(True)
     _refuse_without_rows(report)
@@ -101,7 +101,9 @@ def import_upload(upload: Upload, by: User | None, progress: Progress = no_progr
         inspection = _inspect(upload, path)
         mapping = _mapping(upload, inspection)
         incoming = Incoming()
-        incoming.read(_reader(path, inspection, mapping), mapping, lambda fraction: progress(fraction * 0.4))
+        incoming.read(
+            _reader(path, inspection, mapping), inspection.headers, mapping, lambda fraction: progress(fraction * 0.4)
+        )
         report = incoming.report(upload.product)
         _refuse_without_rows(report)
         database = module.Database.objects.create(

@@ -1,0 +1,139 @@
+"""The measurements."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from crm.distribution.assignment import assign_random
+from crm.distribution.imports.uploads import import_upload, receive_upload
+from crm.distribution.models import BaseDatabase
+from crm.products.models import Product
+from crm.registry import get_module
+from tests.bench.ground import Result, make_database, median, once, people, settle
+
+MEMBER_WD = get_module("memberwd")
+TABLE = MEMBER_WD.Record._meta.db_table
+COLUMNS = "row_number, customer_id, customer_name, phone, phone_key, data"
+
+
+def import_against_copy() -> Iterator[Result]:
+    """An upload of 100,000 rows, from its bytes to the records, against COPY of the same records."""
+    product = Product.objects.create(name="Bench")
+    content = _file(100_000)
+    imports, copies = [], []
+    for _ in range(3):
+        database, seconds = _import(product, content)
+        imports.append(seconds)
+        copies.append(_copy(database))
+        settle()
+    yield Result("import of 100,000 rows : plain COPY", sorted(imports)[1], sorted(copies)[1], 3.0)
+
+
+def _import(product: Product, content: bytes) -> tuple[BaseDatabase, float]:
+    admin, _staff = people()
+    start = time.perf_counter()
+    upload = receive_upload(
+        module=MEMBER_WD, product=product, name="Import", file_name="list.csv", content=[content], by=admin
+    )
+    database = import_upload(upload, admin)
+    return database, time.perf_counter() - start
+
+
+def _copy(imported: BaseDatabase) -> float:
+    """Seconds to COPY the records of a database into another one."""
+    bare = MEMBER_WD.Database.objects.create(name="Plain", product=imported.product)
+    source = f"SELECT {bare.pk}, {COLUMNS} FROM {TABLE} WHERE database_id = {imported.pk} ORDER BY row_number"
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY ({source}) TO STDOUT") as copy:
+            rows = b"".join(bytes(block) for block in copy)
+        start = time.perf_counter()
+        with cursor.copy(f"COPY {TABLE} (database_id, {COLUMNS}) FROM STDIN") as copy:
+            copy.write(rows)
+        return time.perf_counter() - start
+
+
+def assign_50() -> Iterator[Result]:
+    admin, staff = people()
+    large, small = make_database(1_000_000), make_database(10_000)
+    settle()
+
+    def assign(database) -> None:
+        assign_random(module=MEMBER_WD, database=database, staff=staff, count=50, by=admin)
+
+    slow, fast = median(lambda: assign(large)), median(lambda: assign(small))
+    yield Result("assigning 50 of 1,000,000 : of 10,000", slow, fast, 1.5)
+
+
+def pages() -> Iterator[Result]:
+    """Each page with 10,000 records in the tables, then with 1,000,000."""
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(people()[0])
+    seconds: dict[int, dict[str, float]] = {}
+    for rows in (10_000, 1_000_000):
+        database = make_database(rows)
+        assign_random(module=MEMBER_WD, database=database, staff=people()[1], count=500, by=people()[0])
+        settle()
+        urls = {
+            "databases page": reverse("databases", args=[MEMBER_WD]),
+            "record list of a database": database.get_absolute_url(),
+            "record list of a database, assigned": database.get_absolute_url() + "?status=assigned",
+            "record list of a database, a customer": database.get_absolute_url() + "?q=u77",
+            "record list of the module": reverse("records", args=[MEMBER_WD]),
+            "record list of the module, assigned": reverse("records", args=[MEMBER_WD]) + "?status=assigned",
+            "overview": reverse("overview"),
+        }
+        seconds[rows] = {name: median(lambda url=url: _get(client, url)) for name, url in urls.items()}
+    for name, slow in seconds[1_000_000].items():
+        yield Result(f"{name}, 1,000,000 : 10,000", slow, seconds[10_000][name], 1.5)
+
+
+def triggers_on_bulk_update() -> Iterator[Result]:
+    """100,000 records assigned by one UPDATE: counts and history on, against both off."""
+    admin, staff = people()
+    database = make_database(100_000)
+    batch = MEMBER_WD.Batch.objects.create(database=database, staff=staff, created_by=admin)
+    settle()
+
+    def update(*, triggers: bool) -> float:
+        with transaction.atomic(), connection.cursor() as cursor:
+            if not triggers:
+                cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER USER")
+            seconds = once(
+                lambda: cursor.execute(
+                    f"UPDATE {TABLE} SET status = 'assigned', assignee_id = %s, assigned_by_id = %s,"
+                    f" assigned_at = now(), batch_id = %s WHERE database_id = %s",
+                    [staff.pk, admin.pk, batch.pk, database.pk],
+                )
+            )
+            transaction.set_rollback(True)
+        settle()
+        return seconds
+
+    on, off = [], []
+    for _ in range(5):
+        on.append(update(triggers=True))
+        off.append(update(triggers=False))
+    yield Result("bulk update of 100,000, triggers on : off", sorted(on)[2], sorted(off)[2], 1.6)
+
+
+def _get(client: Client, url: str) -> None:
+    response = client.get(url)
+    if response.status_code != 200:
+        raise RuntimeError(f"{url}: {response.status_code}")
+
+
+def _file(rows: int) -> bytes:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["Username", "Nama Lengkap", "No HP", "Kota", "Level", "Deposit Terakhir", "Bank", "Catatan"])
+    for row in range(rows):
+        writer.writerow([f"u{row}", f"Nama {row}", f"0812{row:08d}", "Jakarta", "A", "2025-03-01", "BCA", ""])
+    return file.getvalue().encode()
+
+
+CASES = [import_against_copy, assign_50, pages, triggers_on_bulk_update]
