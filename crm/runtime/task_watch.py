@@ -30,4 +30,5 @@ def connection_parameters(database_url: str) -> dict[str, Any]:
     """What to connect with, read from the URL as Django reads it."""
     found = environ.Env.db_url_config(database_url)
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    return found.get("OPTIONS", {}) | {names[key]: found[key] for key in names if found[key]}
+    options: dict[str, Any] = found.get("OPTIONS", {})
+    return options | {names[key]: found[key] for key in names if found[key]}

@@ -1,0 +1,15 @@
+"""Settings of the stub project."""
+
+import environ
+
+from crm.runtime import database_url, env
+
+DEMO = env.bool("DEMO", default=False)
+SECRET_KEY = "stub" * 20
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "django_q", "crm"]
+ROOT_URLCONF = "crm.urls"
+DATABASES = {"default": environ.Env.db_url_config(database_url())}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+Q_CLUSTER = {"name": "stub", "orm": "default", "workers": 1, "timeout": 60, "retry": 300, "poll": 0.1}
