@@ -45,7 +45,7 @@ class Module:
         return apps.get_model(self.key, "Record")
 
     def __str__(self) -> str:
-        return self.label
+        return str(self.label)
 
 
 _modules: dict[str, Module] = {}

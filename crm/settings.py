@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "pghistory.middleware.HistoryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "crm.home.middleware.FragmentMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "crm.accounts.middleware.SignInRequiredMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -140,6 +141,18 @@ PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="+", db_index=True)
 PGHISTORY_CONTEXT_FIELD = pghistory.ContextForeignKey(db_index=True)
 PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
+# --- Cache ------------------------------------------------------------------------------------------------
+
+# In the database, so that all machines share it: rate limits count together, and `/healthz` of a web machine sees
+# the task cluster of another one.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entry",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+
 # --- People -----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
@@ -157,30 +170,51 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "account_login"
 
+# Where people reach Fifty, for the links in what no page has asked for, such as the commands' answers.
+SITE_URL = env.str(
+    "SITE_URL",
+    default=f"http://localhost:{env.str('PORT', default='8000')}/"
+    if DEMO
+    else f"https://{ALLOWED_HOSTS[0].lstrip('.')}/",
+)
+
 ACCOUNT_ADAPTER = "crm.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Fifty] "
-# Failed sign-ins are counted by axes, in the database, so that several web machines count together.
-ACCOUNT_RATE_LIMITS = {"login_failed": None}
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "crm.accounts.password_links.PasswordLinkTokens"
+MFA_ADAPTER = "crm.accounts.adapter.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Fifty"
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "crm.accounts.two_factor.CountedAuthenticateForm",
+    "reauthenticate": "crm.accounts.two_factor.CountedReauthenticateForm",
+}
 REQUIRE_ADMIN_TOTP = env.bool("REQUIRE_ADMIN_TOTP", default=False)
 
+# A whole office signs in from one address. Failures are what axes counts, in the database, so that several web
+# machines count together.
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "10/5m/key"}
 AXES_FAILURE_LIMIT = bounded_int("SIGN_IN_ATTEMPTS", default=5, low=3, high=100)
 AXES_COOLOFF_TIME = bounded_int("SIGN_IN_LOCKOUT_MINUTES", default=15, low=1, high=1440) / 60
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "login"
-AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
+AXES_USERNAME_CALLABLE = "crm.accounts.lockout.attempted_username"
+AXES_CLIENT_IP_CALLABLE = "crm.accounts.lockout.client_address"
+AXES_LOCKOUT_CALLABLE = "crm.accounts.lockout.answer_locked_out"
+# Trying again during a lock-out does not make it longer: the page has said when it ends.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
-AXES_IPWARE_PROXY_COUNT = bounded_int("PROXY_COUNT", default=0, low=0, high=10)
+AXES_IPWARE_PROXY_COUNT = ALLAUTH_TRUSTED_PROXY_COUNT = bounded_int("PROXY_COUNT", default=0, low=0, high=10)
 
 SESSION_COOKIE_AGE = bounded_int("SESSION_HOURS", default=12, low=1, high=720) * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False

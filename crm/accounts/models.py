@@ -1,11 +1,18 @@
 """People: who signs in, and what they may do."""
 
+from typing import ClassVar
+
 import pghistory
+from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+# Lower case only, so that nobody can be taken for somebody else by the look of a name.
+USERNAME_PATTERN = r"^[a-z0-9][a-z0-9._@+-]*$"
 
 
 class Role(models.TextChoices):
@@ -25,10 +32,26 @@ class UserQuerySet(models.QuerySet["User"]):
     def admins(self) -> "UserQuerySet":
         return self.active().filter(role__in=[Role.ADMIN, Role.OWNER])
 
+    def owners(self) -> "UserQuerySet":
+        return self.active().filter(role=Role.OWNER)
 
-class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
-    def get_by_natural_key(self, username: str) -> "User":
-        return self.get(username__iexact=username)
+    def manageable_by(self, user: "User") -> "UserQuerySet":
+        """Whom `user` may edit and deactivate: owners everybody, admins the staff, staff nobody."""
+        if user.is_owner:
+            return self.all()
+        return self.filter(role=Role.STAFF) if user.is_admin else self.none()
+
+    def matching(self, text: str) -> "UserQuerySet":
+        """Those whose name, username or email contains `text`."""
+        return self.filter(Q(name__icontains=text) | Q(username__icontains=text) | Q(email__icontains=text))
+
+    def with_two_factor(self) -> "UserQuerySet":
+        """Each with `two_factor`: whether an authenticator app is set up."""
+        codes = apps.get_model("mfa", "Authenticator").objects.filter(user=OuterRef("pk"), type="totp")
+        return self.annotate(two_factor=Exists(codes))
+
+
+UserManager = BaseUserManager.from_queryset(UserQuerySet)
 
 
 @pghistory.track(
@@ -40,7 +63,16 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
 class User(AbstractBaseUser):
     """A person. People are deactivated and never deleted, so that history keeps its names."""
 
-    username = models.CharField(_("username"), max_length=60)
+    username = models.CharField(
+        _("username"),
+        max_length=60,
+        validators=[
+            RegexValidator(
+                USERNAME_PATTERN,
+                _("A username has lower-case letters, digits and . _ @ + - only, and starts with a letter or digit."),
+            )
+        ],
+    )
     name = models.CharField(_("name"), max_length=120)
     email = models.EmailField(_("email"), blank=True)
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.STAFF)
@@ -50,15 +82,27 @@ class User(AbstractBaseUser):
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects = UserManager()
 
     class Meta:
         ordering = ["name", "username"]
         constraints = [
-            models.UniqueConstraint(Lower("username"), name="user_username_once"),
-            models.UniqueConstraint(Lower("email"), name="user_email_once", condition=~Q(email="")),
+            models.UniqueConstraint(
+                fields=["username"],
+                name="user_username_once",
+                violation_error_message=_("Somebody has this username already."),
+            ),
+            models.UniqueConstraint(
+                fields=["email"],
+                name="user_email_once",
+                condition=~Q(email=""),
+                violation_error_message=_("Somebody has this email address already."),
+            ),
+            models.CheckConstraint(condition=Q(username__regex=USERNAME_PATTERN), name="user_username_is_plain"),
+            # Sign-in and the password reset look for exactly what was typed, in lower case.
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_is_lower_case"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known"),
             models.CheckConstraint(
                 condition=Q(is_active=True, deactivated_at=None) | Q(is_active=False, deactivated_at__isnull=False),

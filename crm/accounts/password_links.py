@@ -1,0 +1,52 @@
+"""Links to set a password: for the invited, and for those who have forgotten theirs.
+
+A link works once, for PASSWORD_RESET_TIMEOUT seconds, and only while the person is active.
+"""
+
+from typing import Any
+from urllib.parse import urljoin
+
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django_q.tasks import async_task
+
+from crm.accounts.models import User
+
+
+class PasswordLinkTokens(PasswordResetTokenGenerator):
+    """Django's tokens, which a new password, a sign-in or another email address makes invalid. Not the library's:
+    those copy the address into a table of its own, where an old one would go on receiving links."""
+
+    def check_token(self, user: Any, token: str | None) -> bool:
+        return user is not None and user.is_active and super().check_token(user, token)
+
+
+def make_link(person: User, *, site: str) -> str:
+    """A fresh link for `person`; `site` is where Fifty is served, such as "https://crm.example.com/"."""
+    parts = {"uidb36": user_pk_to_url_str(person), "key": PasswordLinkTokens().make_token(person)}
+    return urljoin(site, reverse("account_reset_password_from_key", kwargs=parts))
+
+
+def days_valid() -> int:
+    return settings.PASSWORD_RESET_TIMEOUT // 86_400
+
+
+def queue_mail(person: User, *, site: str) -> None:
+    """Has a link mailed to `person`, once the transaction is committed. The link itself is made by the task, so
+    that the table of tasks holds none."""
+    async_task(mail_link, person.pk, site)
+
+
+def mail_link(person_id: int, site: str) -> None:
+    """The task: mails a fresh link to the person's address, unless they have been deactivated since."""
+    person = User.objects.active().exclude(email="").filter(pk=person_id).first()
+    if person is None:
+        return
+    context = {"person": person, "link": make_link(person, site=site), "days": days_valid()}
+    kind = "invitation" if person.last_login is None else "password_link"
+    subject = settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + render_to_string(f"account/email/{kind}_subject.txt", context)
+    send_mail(subject.strip(), render_to_string(f"account/email/{kind}_message.txt", context), None, [person.email])

@@ -1,0 +1,222 @@
+"""What changes people. Owners manage everybody, admins the staff; `by=None` is somebody at the command line."""
+
+from dataclasses import dataclass
+
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crm.accounts import lockout, password_links
+from crm.accounts.models import Role, User
+from crm.errors import Refused
+from crm.history import operation
+from crm.registry import modules
+
+
+@dataclass(frozen=True)
+class PasswordLink:
+    """A link to set a password that is on its way: mailed to `email`, or else `url`, to be handed over."""
+
+    person: User
+    email: str = ""
+    url: str = ""
+
+
+def add_person(
+    *, username: str, role: str, name: str = "", email: str = "", password: str = "", by: User | None
+) -> User:
+    """Creates an active person, without a password that works if none is given."""
+    with operation("person.add", by=by):
+        person = User(role=role)
+        _describe(person, username=username, name=name, email=email)
+        if role in Role.values:
+            _check_rank(by, role)
+        if password:
+            _check_password(password, person)
+            person.set_password(password)
+        else:
+            person.set_unusable_password()
+        _save(person)
+        return person
+
+
+def invite_person(
+    *, username: str, role: str, name: str = "", email: str = "", by: User | None, site: str
+) -> PasswordLink:
+    """Creates a person and sends them a link to set their password. `site` is where Fifty is served."""
+    with operation("person.invite", by=by):
+        person = add_person(username=username, role=role, name=name, email=email, by=by)
+        return send_password_link(person=person, by=by, site=site)
+
+
+def send_password_link(*, person: User, by: User | None, site: str) -> PasswordLink:
+    """Mails a link to set a new password or, without an email address, returns it. The old password still works."""
+    with operation("person.send_link", by=by):
+        person, by = _lock(person, by)
+        _check_rank(by, person.role)
+        if not person.is_active:
+            raise Refused(_("%(person)s is deactivated. Reactivate them first.") % {"person": person})
+        if not person.email:
+            return PasswordLink(person, url=password_links.make_link(person, site=site))
+        password_links.queue_mail(person, site=site)
+        return PasswordLink(person, email=person.email)
+
+
+def edit_person(*, person: User, username: str, name: str, email: str, by: User | None) -> User:
+    with operation("person.edit", by=by):
+        person, by = _lock(person, by)
+        _check_rank(by, person.role)
+        _describe(person, username=username, name=name, email=email)
+        _save(person)
+        return person
+
+
+def edit_own_details(*, by: User, name: str | None = None, email: str | None = None) -> User:
+    """What people may change of themselves; None leaves it as it is."""
+    with operation("person.edit", by=by):
+        person, _by = _lock(by, by)
+        name = person.name if name is None else name
+        _describe(person, username=person.username, name=name, email=person.email if email is None else email)
+        _save(person)
+        return person
+
+
+def change_role(*, person: User, role: str, by: User | None) -> User:
+    """Takes effect with the person's next click. Nobody changes their own role, and one owner always remains."""
+    with operation("person.change_role", by=by):
+        person, by = _lock(person, by)
+        _check_rank(by, person.role)
+        _check_rank(by, role)
+        if role == person.role:
+            return person
+        if by and by.pk == person.pk:
+            raise Refused(_("You cannot change your own role. Another owner can."))
+        _check_last_owner(person)
+        if person.role == Role.STAFF:
+            _check_holds_nothing(person)
+        person.role = role
+        _save(person)
+        return person
+
+
+def deactivate_person(*, person: User, by: User | None) -> User:
+    """Ends the person's sessions and sign-ins. Refused while they hold records."""
+    with operation("person.deactivate", by=by):
+        person, by = _lock(person, by)
+        _check_rank(by, person.role)
+        if not person.is_active:
+            raise Refused(_("%(person)s is deactivated already.") % {"person": person})
+        if by and by.pk == person.pk:
+            raise Refused(_("You cannot deactivate yourself. Another owner can."))
+        _check_last_owner(person)
+        _check_holds_nothing(person)
+        person.is_active = False
+        person.deactivated_at = timezone.now()
+        _save(person)
+        _end_sessions(person)
+        return person
+
+
+def reactivate_person(*, person: User, by: User | None) -> User:
+    with operation("person.reactivate", by=by):
+        person, by = _lock(person, by)
+        _check_rank(by, person.role)
+        if person.is_active:
+            raise Refused(_("%(person)s is active already.") % {"person": person})
+        person.is_active = True
+        person.deactivated_at = None
+        _save(person)
+        return person
+
+
+def unlock_person(*, person: User, by: User | None) -> User:
+    """Ends a lock-out after failed sign-ins before its time."""
+    with operation("person.unlock", by=by):
+        person, by = _lock(person, by)
+        _check_rank(by, person.role)
+        lockout.forget_failures(person.username)
+        return person
+
+
+def reset_two_factor(*, person: User, by: User | None) -> User:
+    """For somebody who has lost the phone and the recovery codes: the password alone signs them in again."""
+    with operation("person.reset_two_factor", by=by):
+        person, by = _lock(person, by)
+        _check_rank(by, person.role)
+        if by and by.pk == person.pk:
+            raise Refused(_("Turn your own two-factor sign-in off on your profile."))
+        Authenticator.objects.filter(user=person).delete()
+        return person
+
+
+def _lock(person: User, by: User | None) -> tuple[User, User | None]:
+    """Both as they are now, locked until the transaction ends, and with them all owners.
+
+    One statement takes all locks in the order of the keys: two owners who deactivate each other at once come one
+    after the other, and the second finds what the first has done.
+    """
+    asked = [person.pk] if by is None else [person.pk, by.pk]
+    rows = User.objects.filter(Q(pk__in=asked) | Q(role=Role.OWNER, is_active=True))
+    now = {user.pk: user for user in rows.order_by("pk").select_for_update(no_key=True)}
+    return now[person.pk], by and now[by.pk]
+
+
+def _check_rank(by: User | None, role: str) -> None:
+    if by is None or (by.is_active and by.is_owner):
+        return
+    if role != Role.STAFF:
+        raise Refused(_("Only owners manage admins and owners."))
+    if not (by.is_active and by.is_admin):
+        raise Refused(_("Only admins manage people."))
+
+
+def _check_last_owner(person: User) -> None:
+    """The rows of the owners are locked (`_lock`)."""
+    if person.is_active and person.is_owner and not User.objects.owners().exclude(pk=person.pk).exists():
+        raise Refused(_("%(person)s is the last owner. Make somebody else an owner first.") % {"person": person})
+
+
+def _check_holds_nothing(person: User) -> None:
+    """Whoever hands records out locks the row of the staff member too, so that none arrive meanwhile."""
+    held = [str(module.label) for module in modules() if module.Record.objects.held_by(person).exists()]
+    if held:
+        raise Refused(
+            _("%(person)s holds records in %(modules)s. Recall or transfer them first.")
+            % {"person": person, "modules": ", ".join(held)}
+        )
+
+
+def _check_password(password: str, person: User) -> None:
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages)) from error
+
+
+def _describe(person: User, *, username: str, name: str, email: str) -> None:
+    person.username = User.normalize_username(username.strip().lower())
+    person.name = " ".join(name.split()) or person.username
+    person.email = email.strip().lower()
+
+
+def _save(person: User) -> None:
+    try:
+        person.full_clean()
+        with transaction.atomic():
+            person.save()
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages)) from error
+    except IntegrityError as error:  # somebody took the username or address since full_clean() looked
+        raise Refused(_("Somebody has this username or email address already.")) from error
+
+
+def _end_sessions(person: User) -> None:
+    """Deactivation alone already refuses them; without this, reactivation would bring them back to life."""
+    sessions = Session.objects.filter(expire_date__gt=timezone.now())
+    own = [session.pk for session in sessions if session.get_decoded().get("_auth_user_id") == str(person.pk)]
+    Session.objects.filter(pk__in=own).delete()

@@ -1,0 +1,42 @@
+"""The second factor: who has it, who must have it, and what its forms do beyond the library's."""
+
+from allauth.account.adapter import get_adapter
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from crm.accounts import lockout
+from crm.accounts.models import User
+
+
+def has_two_factor(user: User) -> bool:
+    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+
+
+def must_have_two_factor(user: User) -> bool:
+    return settings.REQUIRE_ADMIN_TOTP and user.is_admin
+
+
+class CountedCode:
+    """Wrong codes count like wrong passwords: six digits are few, and whoever guesses has the password already."""
+
+    user: User
+
+    def clean_code(self) -> str:
+        if lockout.refuses(context.request, self.user.username):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        try:
+            return super().clean_code()  # type: ignore[misc]
+        except ValidationError:
+            lockout.count_failure(context.request, self.user.username)
+            raise
+
+
+class CountedAuthenticateForm(CountedCode, AuthenticateForm):
+    """The code after the password."""
+
+
+class CountedReauthenticateForm(CountedCode, ReauthenticateForm):
+    """The code before a delicate change."""
