@@ -2,4 +2,11 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("accounts/", include("allauth.urls"))]
+urlpatterns = [
+    path("", include("crm.home.urls")),
+    path("accounts/", include("crm.accounts.sign_in_urls")),
+    path("people/", include("crm.accounts.urls")),
+    path("products/", include("crm.products.urls")),
+    path("notifications/", include("crm.notices.urls")),
+    path("", include("crm.distribution.urls")),
+]

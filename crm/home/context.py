@@ -6,15 +6,11 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from crm.home.navigation import navigation
-from crm.notices.models import Notice
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The navigation and the number of unread notifications, worked out only where a template shows them."""
+    """The navigation, worked out only where a template shows it. A request may fail before it has a user."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
-    return {
-        "navigation": SimpleLazyObject(lambda: navigation(user, request.path)),
-        "unread_notices": SimpleLazyObject(lambda: Notice.objects.of(user).unread().count()),
-    }
+    return {"navigation": SimpleLazyObject(lambda: navigation(user, request.path))}

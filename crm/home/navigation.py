@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -42,10 +42,7 @@ class Entry:
     module: registry.Module | None = None
 
     def url(self) -> str:
-        try:
-            return reverse(self.url_name, args=[self.module] if self.module else [])
-        except NoReverseMatch:
-            return f"/?{self.url_name}"
+        return reverse(self.url_name, args=[self.module] if self.module else [])
 
     def link(self, current: str) -> Link:
         url = self.url()

@@ -1,0 +1,65 @@
+"""Notifications: the list, opening one, marking them as read, the bell."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from crm.notices.access import get_notice_for
+from crm.notices.models import Notice
+from crm.notices.services import mark_all_read, mark_read
+from crm.pages import page_of, render_page, safe_path
+
+
+@require_safe
+def notices(request: HttpRequest) -> HttpResponse:
+    """One's own notifications, newest first; `?state=unread` leaves out those that were read."""
+    return _list(request)
+
+
+def _list(request: HttpRequest) -> HttpResponse:
+    rows = Notice.objects.of(request.user)
+    state = "unread" if request.GET.get("state") == "unread" else "all"
+    if state == "unread":
+        rows = rows.unread()
+    page = page_of(request, rows)
+    return render_page(request, "notices/list.html", {"page": page, "state": state}, pieces=["notices"])
+
+
+@require_POST
+def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks it as read and goes where it leads, which is a page of this site or the list."""
+    notice = get_notice_for(request.user, pk)
+    mark_read(pk=notice.pk, by=request.user)
+    return redirect(safe_path(request, notice.url, reverse("notices")))
+
+
+@require_POST
+def read(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks one as read and stays: the list comes back, and with it the bell."""
+    notice = get_notice_for(request.user, pk)
+    mark_read(pk=notice.pk, by=request.user)
+    if not request.htmx:
+        return redirect("notices")
+    response = _list(request)
+    response.content += render_to_string("components/bell.html", {"out_of_band": True}, request).encode()
+    return response
+
+
+@require_POST
+def read_all(request: HttpRequest) -> HttpResponse:
+    count = mark_all_read(by=request.user)
+    messages.success(
+        request,
+        ngettext("%(count)d notification marked as read.", "%(count)d notifications marked as read.", count)
+        % {"count": count},
+    )
+    return redirect("notices")
+
+
+@require_safe
+def bell(request: HttpRequest) -> HttpResponse:
+    return render(request, "components/bell.html")
