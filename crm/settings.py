@@ -300,7 +300,6 @@ STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("bootstrap", NODE_MODULES / "bootstrap" / "dist"),
     ("htmx", NODE_MODULES / "htmx.org" / "dist"),
-    ("htmx-response-targets", NODE_MODULES / "htmx-ext-response-targets"),
     ("idiomorph", NODE_MODULES / "idiomorph" / "dist"),
 ]
 # Demo mode serves the files from where they lie; elsewhere `collectstatic` names each for its content.

@@ -38,7 +38,7 @@ LINES = f"""
     FROM ({STEPS}) AS steps LEFT JOIN pghistory_context AS context ON context.id = pgh_context_id
     WHERE ({ARRIVED}) OR ({LEFT}) OR ({ARCHIVED}) OR ({RESTORED})
     GROUP BY 2, 3, pgh_context_id, CASE WHEN pgh_context_id IS NULL THEN steps.pgh_created_at END
-    ORDER BY 1 DESC
+    ORDER BY 1 DESC, min(pgh_id) DESC
 """  # noqa: S608 (constants of this file)
 
 OPERATIONS: dict[str, str | Promise] = {

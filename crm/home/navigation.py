@@ -67,6 +67,7 @@ def _pages_of_admins() -> Pages:
             module,
             [
                 Entry(_("Databases"), "databases", "circle-stack", module),
+                Entry(_("Records"), "records", "table-cells", module),
                 Entry(_("Batches"), "batches", "rectangle-stack", module),
             ],
         )
@@ -86,11 +87,17 @@ def monogram(module: registry.Module) -> str:
 
 
 def navigation(user: User, path: str) -> list[Section]:
-    """The sections for this person. The entry whose URL begins `path`, the longest one, is the current one."""
+    """The sections for this person, with the entry that leads nearest to `path` as the current one."""
     pages = _pages_of_admins() if user.is_admin else _pages_of_staff()
-    urls = [entry.url() for _heading, entries in pages for entry in entries]
-    current = max((url for url in urls if path.startswith(url)), key=len, default="")
+    current = _nearest([entry for _heading, entries in pages for entry in entries], path)
     return [_section(heading, entries, current) for heading, entries in pages]
+
+
+def _nearest(entries: list[Entry], path: str) -> str:
+    """The URL that `path` begins with, the longest one; else that of the first entry of the module it is in."""
+    in_module = [entry.url() for entry in entries if entry.module and path.startswith(f"/{entry.module.key}/")]
+    above = [entry.url() for entry in entries if path.startswith(entry.url())]
+    return max(above, key=len, default=next(iter(in_module), ""))
 
 
 def _section(heading: registry.Module | Text, entries: list[Entry], current: str) -> Section:

@@ -19,7 +19,7 @@ def shown(page: Page, figure: str) -> list[str]:
 
 
 def upload(page: Page, file: str, product: str) -> None:
-    page.goto("/memberwd/uploads/new/")
+    page.goto("/memberwd/databases/uploads/new/")
     page.get_by_label("File").set_input_files(UPLOADS / file)
     page.get_by_label("Product").select_option(label=product)
     page.get_by_role("button", name="Upload and preview").click()
@@ -94,7 +94,7 @@ def test_fifty_is_fifty_everywhere(page, sign_in_as, admin, staff, screenshot, a
 def test_a_file_that_is_no_list_is_refused_with_the_reason(page, sign_in_as, admin, file, reason, console):
     ProductFactory(name="Kopi Senja")
     sign_in_as(admin)
-    page.goto("/memberwd/uploads/new/")
+    page.goto("/memberwd/databases/uploads/new/")
     page.get_by_label("File").set_input_files(UPLOADS / file)
     page.get_by_label("Product").select_option(label="Kopi Senja")
     page.get_by_role("button", name="Upload and preview").click()
