@@ -307,7 +307,7 @@ class BaseRecord(models.Model):
             models.Index(
                 fields=["assignee", "-assigned_at", "-id"],
                 name="%(app_label)s_record_assignee",
-                condition=Q(status=Status.ASSIGNED),
+                condition=Q(assignee__isnull=False),
             ),
             models.Index(fields=["phone_key"], name="%(app_label)s_record_phone", condition=Q(phone_key__isnull=False)),
             models.Index(

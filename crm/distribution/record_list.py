@@ -54,7 +54,7 @@ class RecordList:
     @cached_property
     def page(self) -> Page:
         # The keys of the page come from an index alone; only the rows of the page are then read.
-        ordering = ["row_number"] if self.database else ["-database_id", "row_number"]
+        ordering = ["row_number"] if self.database else ["-database_id", "-row_number"]
         keys = self.rows.order_by(*ordering).values_list("pk", flat=True)
         page = page_of(self.request, keys, total=self.total)
         found = self.module.Record.objects.select_related("assignee", "batch", "database").in_bulk(page.object_list)
