@@ -12,6 +12,8 @@ from django.db.models import F, Func, TextField, Value
 # space, the widths of U+2000 to U+200A, the zero-width space, line separators, and the byte-order mark.
 WHITE_SPACE = "[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+"
 
+_ONLY_WHITE_SPACE = re.compile(WHITE_SPACE)
+
 CUSTOMER_ID_MAX_LENGTH = 255
 
 
@@ -29,4 +31,4 @@ def customer_key(column: str = "customer_id") -> Func:
 
 def is_blank(customer_id: str) -> bool:
     """Whether the id names nobody: its key would be empty."""
-    return not re.sub(WHITE_SPACE, "", customer_id)
+    return not customer_id or _ONLY_WHITE_SPACE.fullmatch(customer_id) is not None

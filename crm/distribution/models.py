@@ -7,7 +7,7 @@ are kept by the triggers of `crm.distribution.triggers` and by nothing else.
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -66,8 +66,8 @@ IMPORTED_COLUMNS = ("id", "database_id", "row_number", "customer_id", "customer_
 class BaseDatabase(models.Model):
     """One uploaded customer list, for one product.
 
-    `file_rows` counts the rows of the file that are not blank. It is empty until the import has put every row in
-    its place; from then on PostgreSQL holds file_rows = imported + duplicates + rejected.
+    `file_rows` counts the rows of the file that are not blank: imported + duplicates + rejected. The import checks
+    that; no constraint does, because records may be added to a list later by other means than its file.
     """
 
     product = models.ForeignKey("products.Product", models.PROTECT, related_name="+", verbose_name=_("product"))
@@ -118,11 +118,6 @@ class BaseDatabase(models.Model):
                     + F("invalid_count")
                 ),
                 name="%(app_label)s_database_every_record_has_a_status",
-            ),
-            models.CheckConstraint(
-                condition=Q(file_rows=None)
-                | Q(file_rows=F("imported_count") + F("duplicate_count") + F("rejected_count")),
-                name="%(app_label)s_database_every_row_is_accounted_for",
             ),
             models.CheckConstraint(
                 condition=Q(archived_at=None, archived_by=None)
@@ -212,7 +207,7 @@ def _person() -> models.ForeignKey:
 class BaseRecord(models.Model):
     """One row of a database: one customer to work.
 
-    `data` has all original cells in the order of the database's `columns`.
+    `data` is a list of all original cells, as text, in the order of the database's `columns`.
 
     `lottery` decides random hand-outs: the lowest numbers of the pool are taken. It is exponentially distributed;
     a record that returns to the pool draws anew above the database's `lottery_floor`. Because the exponential
@@ -232,7 +227,7 @@ class BaseRecord(models.Model):
     customer_name = models.TextField(blank=True, default="", db_default="")
     phone = models.TextField(blank=True, default="", db_default="")
     phone_key = models.CharField(max_length=16, null=True, blank=True, db_collation="C")
-    data = ArrayField(models.TextField(), default=list, db_default=[])
+    data = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     lottery = models.FloatField(
         db_default=Func(template="(-ln(1 - random()))", output_field=models.FloatField()), editable=False
     )

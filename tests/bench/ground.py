@@ -13,7 +13,9 @@ from crm.accounts.models import User
 from crm.products.models import Product
 from crm.registry import Module, get_module
 
-CELLS = "ARRAY['u' || i, 'Nama ' || i, '0812' || lpad(i::text, 8, '0'), 'Jakarta', 'A', '2025-03-01', 'BCA', '']"
+CELLS = (
+    "jsonb_build_array('u' || i, 'Nama ' || i, '0812' || lpad(i::text, 8, '0'), 'Jakarta', 'A', '2025-03-01', 'BCA', '')"
+)
 
 
 @dataclass(frozen=True)

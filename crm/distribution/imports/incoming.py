@@ -6,6 +6,7 @@ the same statements and merges those that pass.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from json import JSONEncoder
 from typing import Any
 
 from django.db import connection
@@ -18,6 +19,8 @@ from crm.distribution.models import BaseDatabase
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, is_blank
 from crm.products.models import Product
 from crm.registry import Module, modules
+
+dumps = JSONEncoder(ensure_ascii=False).encode
 
 ROWS_AT_ONCE = 25_000
 """Rows merged by one statement: enough to be quick, few enough for a progress bar to move."""
@@ -74,7 +77,7 @@ class Incoming:
                     customer_name text NOT NULL,
                     phone text NOT NULL,
                     phone_key text COLLATE "C",
-                    cells text[] NOT NULL,
+                    cells jsonb NOT NULL,
                     problem text,
                     reason text
                 ) ON COMMIT DROP
@@ -186,7 +189,7 @@ def _rows(reader: RowReader, headers: Sequence[str], mapping: Mapping) -> Iterat
         if cells[key_column] == headers[key_column] and repeats_header(cells, headers):
             problem, reason = LeftOutRow.Kind.REJECTED, _("The header row once more.")
         name = cell(cells, mapping.name)
-        yield row_number, customer_id, id_is_phone, name, phone, phone_key, cells, problem, reason
+        yield row_number, customer_id, id_is_phone, name, phone, phone_key, dumps(cells), problem, reason
 
 
 def _elsewhere(module: Module, product: Product) -> Iterator[Elsewhere]:

@@ -1,7 +1,6 @@
 """An upload: one file on its way into a database, and what became of it."""
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -102,7 +101,7 @@ class LeftOutRow(models.Model):
     row_number = models.IntegerField()
     kind = models.CharField(max_length=10, choices=Kind)
     reason = models.TextField()
-    cells = ArrayField(models.TextField(), default=list)
+    cells = models.JSONField(default=list)
 
     class Meta:
         ordering = ["upload", "row_number"]
