@@ -70,6 +70,9 @@ class BaseDatabase(models.Model):
     that; no constraint does, because records may be added to a list later by other means than its file.
     """
 
+    batches: BatchQuerySet
+    records: RecordQuerySet
+
     product = models.ForeignKey("products.Product", models.PROTECT, related_name="+", verbose_name=_("product"))
     name = models.CharField(_("name"), max_length=120)
     upload = models.OneToOneField("distribution.Upload", models.PROTECT, null=True, blank=True, related_name="+")
@@ -149,6 +152,9 @@ class BaseBatch(models.Model):
     """
 
     database: models.ForeignKey
+    database_id: int
+    records: RecordQuerySet
+
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(_("name"), max_length=120, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
@@ -282,6 +288,10 @@ class BaseRecord(models.Model):
             models.CheckConstraint(
                 condition=Q(is_reservation_conflict=False) | (Q(status=Status.ASSIGNED) & ~Q(invalid_reason="")),
                 name="%(app_label)s_record_conflict_on_assigned",
+            ),
+            # The composite key below says nothing about a row without assignee.
+            models.CheckConstraint(
+                condition=Q(batch=None) | Q(assignee__isnull=False), name="%(app_label)s_record_batch_of_somebody"
             ),
             # One key for two rules: a record's batch is of the record's database and of its assignee.
             CompositeForeignKey(
