@@ -26,11 +26,12 @@ install-dev: python-packages-dev node-packages ## set up what the commands below
 test: install-dev ## the whole suite, in parallel; ARGS="tests/runtime -x" passes arguments to pytest
 	@exec $(VENV_PYTHON) -m pytest -n auto $(ARGS)
 
+check: export DEMO = 1
 check: install-dev ## style, types, templates and missing migrations
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy
-	$(VENV_PYTHON) -m djlint --quiet --check --lint templates
+	$(VENV_PYTHON) -m djlint --quiet --lint templates
 	$(VENV_PYTHON) manage.py makemigrations --check --dry-run
 
 bench: install-dev ## the measurements, as ratios

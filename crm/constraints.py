@@ -35,9 +35,9 @@ class CompositeForeignKey(BaseConstraint):
 
     def definition(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
         quote = schema_editor.quote_name
-        target = model._meta.get_field(self.to).related_model
+        target: Any = model._meta.get_field(self.to).related_model
 
-        def columns(of: type[Model], names: tuple[str, ...]) -> str:
+        def columns(of: Any, names: tuple[str, ...]) -> str:
             return ", ".join(quote(of._meta.get_field(name).column) for name in names)
 
         return (
@@ -45,18 +45,20 @@ class CompositeForeignKey(BaseConstraint):
             f" REFERENCES {quote(target._meta.db_table)} ({columns(target, self.to_fields)})"
         )
 
-    def constraint_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> None:
+    # Each of these is called with a model and an editor; the stubs allow for None.
+
+    def constraint_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> None:  # type: ignore[override]
         # The target table may be created later in the same migration.
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
-    def create_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def create_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
         quote = schema_editor.quote_name
         return (
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)}"
             f" {self.definition(model, schema_editor)}"
         )
 
-    def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
         quote = schema_editor.quote_name
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
@@ -70,7 +72,7 @@ class CompositeForeignKey(BaseConstraint):
 
     __hash__ = BaseConstraint.__hash__
 
-    def deconstruct(self) -> tuple[str, tuple, dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         kwargs.update(fields=self.fields, to=self.to, to_fields=self.to_fields)
         return path, args, kwargs

@@ -33,8 +33,14 @@ class Figure:
         if not (self.stored or (self.rows and self.url)):
             raise ValueError(f"The figure {self.name!r} has neither rows with a list nor a stored number.")
 
+    def rows_of(self, subject: Any) -> QuerySet:
+        """The rows that it counts; LookupError for a fact, which has none."""
+        if self.rows is None:
+            raise LookupError(f"The figure {self.name!r} has no rows.")
+        return self.rows(subject)
+
     def value(self, subject: Any) -> int:
-        return self.stored(subject) if self.stored else self.rows(subject).count()
+        return self.stored(subject) if self.stored else self.rows_of(subject).count()
 
     def full_name(self, subject: Any) -> str:
         """With the module in front, where the object is of one: `memberwd.batch.current`."""

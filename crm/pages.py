@@ -14,12 +14,19 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.middleware import HtmxDetails
 
 ROWS_PER_PAGE = 50
 
 
+class HtmxRequest(HttpRequest):
+    """A request as the middleware hands it on: `htmx` is true if htmx sent it."""
+
+    htmx: HtmxDetails
+
+
 def render_page(
-    request: HttpRequest, template: str, context: dict[str, Any], *, pieces: Collection[str] = ()
+    request: HtmxRequest, template: str, context: dict[str, Any], *, pieces: Collection[str] = ()
 ) -> HttpResponse:
     """The page, or the one of `pieces` that htmx asks for."""
     target = request.htmx.target if request.htmx and not request.htmx.history_restore_request else None
@@ -30,7 +37,7 @@ def render_page(
     return response
 
 
-def render_invalid(request: HttpRequest, template: str, context: dict[str, Any], *, piece: str) -> HttpResponse:
+def render_invalid(request: HtmxRequest, template: str, context: dict[str, Any], *, piece: str) -> HttpResponse:
     """A form that was not accepted: 422, and htmx puts the form with its errors where the form was."""
     if not request.htmx:
         return render(request, template, context, status=422)
@@ -56,6 +63,8 @@ def safe_path(request: HttpRequest, url: str | None, default: str) -> str:
 
 class _CountedPaginator(Paginator):
     """A paginator that is told how many rows there are, where a figure knows it without counting."""
+
+    object_list: QuerySet
 
     def __init__(self, rows: QuerySet, total: int | None) -> None:
         super().__init__(rows, ROWS_PER_PAGE)

@@ -6,13 +6,11 @@ asks which module it is, it asks the module's policy.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.apps import apps
 from django.db.models import Model
-
-if TYPE_CHECKING:
-    from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord
+from django.utils.functional import Promise
 
 
 @dataclass(frozen=True)
@@ -25,23 +23,26 @@ class Policy:
 
 @dataclass(frozen=True)
 class Module:
-    """One module. `key` is its app label and the first part of its URLs and its figures' names."""
+    """One module. `key` is its app label and the first part of its URLs and its figures' names.
+
+    Its models are typed as Any: which they are is known only when the program runs.
+    """
 
     key: str
-    label: str
-    description: str
+    label: str | Promise
+    description: str | Promise
     policy: Policy
 
     @property
-    def Database(self) -> "type[BaseDatabase]":
+    def Database(self) -> Any:
         return apps.get_model(self.key, "Database")
 
     @property
-    def Batch(self) -> "type[BaseBatch]":
+    def Batch(self) -> Any:
         return apps.get_model(self.key, "Batch")
 
     @property
-    def Record(self) -> "type[BaseRecord]":
+    def Record(self) -> Any:
         return apps.get_model(self.key, "Record")
 
     def __str__(self) -> str:

@@ -65,7 +65,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "django_structlog",
-    "django_tables2",
     "heroicons",
     "pghistory",
     "pgtrigger",
@@ -187,7 +186,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Fifty] "
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "crm.accounts.password_links.PasswordLinkTokens"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "crm.accounts.password_links.PasswordLinkTokens"  # noqa: S105 (a class)
 MFA_ADAPTER = "crm.accounts.adapter.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Fifty"
@@ -247,14 +246,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Words, places and money ------------------------------------------------------------------------------
+# --- Words and places -------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 TIME_ZONE = env.str("TIME_ZONE", default="Asia/Jakarta")
-CURRENCY = env.str("CURRENCY", default="IDR")
 PHONE_REGION = env.str("PHONE_REGION", default="ID")
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
@@ -320,7 +318,7 @@ LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEMO else "json")
 if LOG_FORMAT not in {"console", "json"}:
     raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}; it must be console or json.")
 
-LOG_PROCESSORS = [
+LOG_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,

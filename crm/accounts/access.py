@@ -5,29 +5,29 @@ A signed-in person outside the role gets 403 for a page; an outsider gets 404 fo
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
-from django_htmx.middleware import HtmxDetails
 
 from crm.accounts.models import Role, User
+from crm.pages import HtmxRequest
 
 P = ParamSpec("P")
+R = TypeVar("R", bound=HttpResponseBase)
 
 
-class SignedInRequest(HttpRequest):
+class SignedInRequest(HtmxRequest):
     """A request that the middleware let through: there is a person behind it."""
 
     user: User
-    htmx: HtmxDetails
 
 
-def _page_of(*roles: Role) -> Callable[[Callable[P, HttpResponse]], Callable[P, HttpResponse]]:
-    def decorate(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+def _page_of(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             user = args[0].user  # type: ignore[attr-defined]
             if not user.is_authenticated or user.role not in roles:
                 raise PermissionDenied
@@ -43,8 +43,6 @@ staff_page = _page_of(Role.STAFF)
 
 admin_page = _page_of(Role.ADMIN, Role.OWNER)
 """A page that runs the team's work; the owner is an admin too."""
-
-owner_page = _page_of(Role.OWNER)
 
 
 def get_person_for(user: User, pk: int) -> User:

@@ -113,12 +113,6 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.username
 
-    def get_full_name(self) -> str:
-        return str(self)
-
-    def get_short_name(self) -> str:
-        return self.username
-
     @property
     def is_owner(self) -> bool:
         return self.role == Role.OWNER

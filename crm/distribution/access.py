@@ -1,11 +1,16 @@
 """Who may see which database, batch, record and upload. Whoever may not gets 404, as if it did not exist."""
 
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
 from django.http import Http404
 
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Upload
 from crm.distribution.querysets import BatchQuerySet, RecordQuerySet
 from crm.registry import Module
+
+M = TypeVar("M", bound=Model)
 
 
 def batches_for(user: User, module: Module) -> BatchQuerySet:
@@ -40,7 +45,7 @@ def get_upload_for(user: User, module: Module, pk: int) -> Upload:
     return _get(Upload.objects.filter(module=module.key).select_related("product", "created_by"), pk)
 
 
-def _get(rows, pk: int):
+def _get(rows: QuerySet[M], pk: int) -> M:
     found = rows.filter(pk=pk).first()
     if found is None:
         raise Http404

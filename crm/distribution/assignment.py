@@ -16,16 +16,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import Role, User
-from crm.distribution.models import BaseBatch, BaseDatabase, Status
+from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
 from crm.notices.models import Kind
 from crm.notices.services import notify
-from crm.registry import Module
+from crm.registry import Module, module_of
 
 WAIT_SECONDS = 5.0
 """How long a random hand-out waits for rows that others hold locked, before it says that there are too few."""
+
+MOST_AT_ONCE = 100_000
+"""The largest random hand-out."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def assign_random(
     """
     if count < 1:
         raise Refused(_("Say how many records to assign: 1 or more."))
+    if count > MOST_AT_ONCE:
+        raise Refused(_("At most %(most)s records can be assigned at once.") % {"most": f"{MOST_AT_ONCE:,}"})
     with operation("records.assign", by=by):
         _lock_working(staff)
         _check(module, database, staff, batch)
@@ -120,7 +125,7 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
     Records that nobody has any more, or that `to` has already, are left alone.
     """
     model = records.model
-    Batch = model._meta.get_field("batch").related_model
+    Batch = module_of(model).Batch
     with operation("records.transfer", by=by):
         _lock_working(to)
         selected = records.count()
@@ -146,12 +151,12 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
         return Returned(count=len(ids), skipped=selected - len(ids), batches=tuple(batches))
 
 
-def back_to_pool(model: type[models.Model], ids: list[int]) -> int:
+def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
     """The one way back: clears what an assignment left and draws a new lottery number. Returns how many rows.
 
     The rows must be locked by the caller.
     """
-    floor = model._meta.get_field("database").related_model.objects.filter(pk=OuterRef("database_id"))
+    floor = module_of(model).Database.objects.filter(pk=OuterRef("database_id"))
     # Above the floor, exponentially distributed: as likely to be drawn next as any record that never left.
     fresh = Func(template="(-ln(1 - random()))", output_field=models.FloatField())
     return model.objects.with_ids(ids).update(
@@ -244,7 +249,7 @@ def _hand_out(
     return HandedOut(batch=batch, count=updated)
 
 
-def _holders(model: type[models.Model], ids: list[int]) -> list[tuple[User, int]]:
+def _holders(model: type[BaseRecord], ids: list[int]) -> list[tuple[User, int]]:
     """Who has these records, and how many each."""
     counts = dict(
         model.objects.with_ids(ids).values_list("assignee").annotate(n=models.Count("pk")).order_by("assignee")

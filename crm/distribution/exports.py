@@ -8,6 +8,5 @@ def neutral(cell: str) -> str:
 
     A phone that begins with + keeps its look: digits after the sign cannot call anything.
     """
-    if cell.startswith(FORMULA_STARTS) and not cell[1:].replace(" ", "").replace("-", "").isdigit():
-        return f"'{cell}"
-    return cell
+    is_number = cell[:1] in ("+", "-") and cell[1:].replace(" ", "").replace("-", "").isdigit()
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) and not is_number else cell

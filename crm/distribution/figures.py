@@ -1,6 +1,7 @@
 """The numbers of databases, batches, modules and staff members. Imported when the app is ready."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet, Sum
@@ -49,6 +50,10 @@ def _stored(field: str) -> Callable[[BaseDatabase | BaseBatch], int]:
     return lambda subject: getattr(subject, field)
 
 
+def _reported(key: str) -> Callable[[Any], int]:
+    return lambda upload: upload.report[key]
+
+
 def _sum(field: str) -> Callable[[Module], int]:
     return lambda module: module.Database.objects.aggregate(n=Sum(field, default=0))["n"]
 
@@ -81,14 +86,6 @@ declare(
         _("Databases that are not archived."),
         lambda module: module.Database.objects.visible(),
         lambda module: reverse("databases", args=[module]),
-    )
-)
-declare(
-    Figure(
-        "module.hidden_databases",
-        _("Archived (hidden) databases."),
-        lambda module: module.Database.objects.hidden(),
-        lambda module: _query(reverse("databases", args=[module]), state="archived"),
     )
 )
 declare(
@@ -183,15 +180,15 @@ declare(
 )
 
 # What a file contained, and what became of its rows.
-for name, key, sentence in [
-    ("file_rows", "file_rows", _("Rows of the file that are not blank.")),
-    ("accepted", "accepted", _("Rows of the file that become records.")),
-    ("duplicates", "duplicates", _("Rows that name a customer whom an earlier row of the file names already.")),
-    ("rejected", "rejected", _("Rows that name no customer.")),
-    ("blank", "blank", _("Rows of the file without any value.")),
-    ("bad_phones", "bad_phones", _("Rows to be imported whose phone cannot be called.")),
+for name, sentence in [
+    ("file_rows", _("Rows of the file that are not blank.")),
+    ("accepted", _("Rows of the file that become records.")),
+    ("duplicates", _("Rows that name a customer whom an earlier row of the file names already.")),
+    ("rejected", _("Rows that name no customer.")),
+    ("blank", _("Rows of the file without any value.")),
+    ("bad_phones", _("Rows to be imported whose phone cannot be called.")),
 ]:
-    declare(Figure(f"upload.{name}", sentence, stored=lambda upload, key=key: upload.report[key]))
+    declare(Figure(f"upload.{name}", sentence, stored=_reported(name)))
 
 for name, field, sentence in [
     ("file_rows", "file_rows", _("Rows of the uploaded file that are not blank.")),

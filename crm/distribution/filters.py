@@ -2,11 +2,13 @@
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import Role, User
 from crm.distribution.figures import STATUS_FIGURES
+from crm.distribution.querysets import BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.phones import phone_key
 from crm.products.models import Product
 
@@ -22,10 +24,8 @@ STATUS_LABELS = {
 }
 
 
-def search_records(records: QuerySet, text: str) -> QuerySet:
+def search_records(records: RecordQuerySet, text: str) -> RecordQuerySet:
     """Records whose customer id begins with `text`, or whose phone it is."""
-    from django.conf import settings
-
     found = Q(customer_key__startswith=" ".join(text.split()).upper())
     phone = phone_key(text, settings.PHONE_REGION)
     return records.filter(found | Q(phone_key=phone) if phone else found)
@@ -47,10 +47,10 @@ class RecordFilter(django_filters.FilterSet):
         empty_label=_("Anybody"),
     )
 
-    def search(self, records: QuerySet, _name: str, text: str) -> QuerySet:
+    def search(self, records: RecordQuerySet, _name: str, text: str) -> RecordQuerySet:
         return search_records(records, text)
 
-    def by_status(self, records: QuerySet, _name: str, status: str) -> QuerySet:
+    def by_status(self, records: RecordQuerySet, _name: str, status: str) -> RecordQuerySet:
         return getattr(records, STATUS_METHODS[status])()
 
 
@@ -68,10 +68,10 @@ class DatabaseFilter(django_filters.FilterSet):
         label=_("State"), choices=[("archived", _("Archived"))], method="by_state", empty_label=_("In use")
     )
 
-    def by_state(self, databases: QuerySet, _name: str, state: str) -> QuerySet:
+    def by_state(self, databases: DatabaseQuerySet, _name: str, state: str) -> DatabaseQuerySet:
         return databases.hidden()
 
-    def filter_queryset(self, databases: QuerySet) -> QuerySet:
+    def filter_queryset(self, databases: DatabaseQuerySet) -> DatabaseQuerySet:
         if not self.form.cleaned_data.get("state"):
             databases = databases.visible()
         return super().filter_queryset(databases)
@@ -88,5 +88,5 @@ class BatchFilter(django_filters.FilterSet):
         empty_label=_("All"),
     )
 
-    def by_state(self, batches: QuerySet, _name: str, state: str) -> QuerySet:
+    def by_state(self, batches: BatchQuerySet, _name: str, state: str) -> BatchQuerySet:
         return batches.holding() if state == "holding" else batches.filter(current_count=0)

@@ -8,9 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
-from crm.distribution.models import BaseDatabase
-
-MOST_AT_ONCE = 100_000
+from crm.distribution.assignment import MOST_AT_ONCE
+from crm.distribution.models import BaseBatch, BaseDatabase
 
 
 class IdsField(forms.Field):
@@ -51,19 +50,26 @@ class TransferForm(ConfirmForm):
     staff = forms.ModelChoiceField(label=_("Staff member"), queryset=User.objects.working(), empty_label=_("Choose…"))
 
 
+class BatchField(forms.ModelChoiceField):
+    def label_from_instance(self, batch: BaseBatch) -> str:
+        return f"{batch.staff} · {batch}"
+
+
 class IntoBatch(forms.Form):
     """To whom, and where the module allows it into which batch of that person."""
 
     staff = forms.ModelChoiceField(label=_("Staff member"), queryset=User.objects.working(), empty_label=_("Choose…"))
-    batch = forms.ModelChoiceField(label=_("Into"), queryset=None, required=False, empty_label=_("a new batch"))
 
     def __init__(self, *args: Any, database: BaseDatabase, **options: Any) -> None:
         super().__init__(*args, **options)
-        batches = database.module.Batch.objects.filter(database=database, staff__is_active=True)
-        self.fields["batch"].queryset = batches.select_related("staff")
-        self.fields["batch"].label_from_instance = lambda batch: f"{batch.staff} · {batch}"
-        if not database.module.policy.assigns_into_existing_batch:
-            del self.fields["batch"]
+        if database.module.policy.assigns_into_existing_batch:
+            batches = database.module.Batch.objects.filter(database=database, staff__is_active=True)
+            self.fields["batch"] = BatchField(
+                label=_("Into"),
+                queryset=batches.select_related("staff"),
+                required=False,
+                empty_label=_("a new batch"),
+            )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -81,5 +87,3 @@ class RandomForm(IntoBatch, OnceForm):
     """How many, drawn at random from the pool."""
 
     count = forms.IntegerField(label=_("How many"), min_value=1, max_value=MOST_AT_ONCE)
-
-    field_order = ["staff", "count", "batch"]

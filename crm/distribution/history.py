@@ -5,27 +5,32 @@ and the operation as context. Records are tracked from their first change on: an
 the insert of its database.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import pghistory
 import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+M = TypeVar("M", bound=type[models.Model])
 
-def track_databases():
+
+def track_databases() -> Callable[[M], M]:
     return _track(pghistory.InsertEvent(), exclude=["lottery_floor"])
 
 
-def track_batches():
+def track_batches() -> Callable[[M], M]:
     return _track(pghistory.InsertEvent())
 
 
-def track_records():
+def track_records() -> Callable[[M], M]:
     # The batch's ledger asks which records were ever in it.
     by_batch = models.Index(fields=["batch"], name="%(app_label)s_recordevent_batch", condition=Q(batch__isnull=False))
     return _track(exclude=["lottery", "customer_key"], meta={"indexes": [by_batch]})
 
 
-def _track(*trackers, **options):
+def _track(*trackers: pghistory.Tracker, **options: Any) -> Callable[[M], M]:
     return pghistory.track(
         *trackers,
         pghistory.UpdateEvent(),

@@ -7,6 +7,7 @@ stored counts are kept apart from this by the triggers, so that the two can be c
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
@@ -61,7 +62,8 @@ class Line:
     archived: int
 
 
-def events_of(batch: BaseBatch) -> type[models.Model]:
+def events_of(batch: BaseBatch) -> Any:
+    """The model of the record events in the batch's module."""
     return apps.get_model(batch._meta.app_label, "RecordEvent")
 
 

@@ -33,9 +33,9 @@ class RecordQuerySet(models.QuerySet):
         """These records, however many: the ids are one parameter."""
         return self.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(ids)]))
 
-    def locked_ids(self, **how: bool) -> list[int]:
+    def locked_ids(self) -> list[int]:
         """Locks the rows in the order of their keys, so that two writers never wait for each other in a ring."""
-        return list(self.order_by("pk").select_for_update(no_key=True, **how).values_list("pk", flat=True))
+        return list(self.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
 
     def in_pool(self) -> "RecordQuerySet":
         """Free to be handed out to anybody."""

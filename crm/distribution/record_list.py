@@ -3,10 +3,11 @@
 from functools import cached_property
 
 from django.core.paginator import Page
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from crm.accounts.access import SignedInRequest
 from crm.distribution.filters import STATUS_LABELS, RecordFilter
 from crm.distribution.models import BaseBatch, BaseDatabase
 from crm.distribution.querysets import RecordQuerySet
@@ -22,7 +23,7 @@ class RecordList:
     the list it opens cannot differ, and no page counts rows that are counted already.
     """
 
-    def __init__(self, request: HttpRequest, module: Module, database: BaseDatabase | None = None) -> None:
+    def __init__(self, request: SignedInRequest, module: Module, database: BaseDatabase | None = None) -> None:
         self.request = request
         self.module = module
         self.database = database
@@ -62,10 +63,10 @@ class RecordList:
         return page
 
     @property
-    def tabs(self) -> list[tuple[str, Promise, str, object]]:
+    def tabs(self) -> list[tuple[str, Promise, str, BaseDatabase | Module]]:
         """Each status: its value in the URL, its name, its figure and what that is about."""
         subject, kind = (self.database, "database") if self.database else (self.module, "module")
-        tabs = [("", _("All"), f"{kind}.records", subject)]
+        tabs: list[tuple[str, Promise, str, BaseDatabase | Module]] = [("", _("All"), f"{kind}.records", subject)]
         for name, label in STATUS_LABELS.items():
             figure = f"{kind}.{name}"
             # Old data's status and conflicts are shown where there are any.
@@ -89,7 +90,7 @@ class BatchList:
     EVENTS = ("received", "left")
     """Who came and went; for admins alone, because those who left are with somebody else now."""
 
-    def __init__(self, request: HttpRequest, batch: BaseBatch) -> None:
+    def __init__(self, request: SignedInRequest, batch: BaseBatch) -> None:
         self.request = request
         self.batch = batch
         self.show = request.GET.get("show") or "current"
@@ -113,7 +114,7 @@ class BatchList:
     @cached_property
     def page(self) -> Page:
         figure = get_figure(f"batch.{self.show}")
-        rows = figure.rows(self.batch)
+        rows = figure.rows_of(self.batch)
         if not self.has_events:
             rows = rows.select_related("assignee", "database").order_by("row_number")
         return page_of(self.request, rows, total=figure.value(self.batch))

@@ -3,8 +3,9 @@
 from functools import cached_property
 
 from django.db.models import Count
-from django.http import Http404, HttpRequest
+from django.http import Http404
 
+from crm.accounts.access import SignedInRequest
 from crm.accounts.models import User
 from crm.distribution.access import get_database_for
 from crm.distribution.forms import SelectionForm
@@ -18,7 +19,7 @@ from crm.registry import Module
 class Selection:
     """What was posted with a list: its rows, how many, and who has them. `?database=` narrows it to a database."""
 
-    def __init__(self, request: HttpRequest, module: Module) -> None:
+    def __init__(self, request: SignedInRequest, module: Module) -> None:
         form = SelectionForm(request.POST)
         if not form.is_valid():
             raise Http404

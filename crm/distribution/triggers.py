@@ -7,9 +7,9 @@ databases and after them the batches are locked in the order of their keys and c
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import pgtrigger
-from django.db import models
 
 MOVES_OF_INSERT = """
     SELECT database_id, batch_id, status, is_reservation_conflict AS conflict, count(*) AS n,
@@ -117,8 +117,9 @@ class _CountTrigger(pgtrigger.Trigger):
     when = pgtrigger.After
     level = pgtrigger.Statement
     declare = [("moves", "jsonb")]
+    func: str
 
-    def get_func(self, model: type[models.Model]) -> str:
+    def get_func(self, model: Any) -> str:
         tables = {name: model._meta.get_field(name).related_model._meta.db_table for name in ("database", "batch")}
         return self.func.format(**tables)
 

@@ -5,11 +5,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
+
+from crm.pages import HtmxRequest
 
 
 class FragmentMiddleware:
@@ -22,17 +24,17 @@ class FragmentMiddleware:
     - `Vary: HX-Request`, because one URL answers with a page or with a fragment.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HtmxRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HtmxRequest) -> HttpResponse:
         response = self.get_response(request)
         if request.htmx:
             response = self._for_htmx(request, response)
         patch_vary_headers(response, ["HX-Request"])
         return response
 
-    def _for_htmx(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def _for_htmx(self, request: HtmxRequest, response: HttpResponse) -> HttpResponse:
         location = response.headers.get("Location")
         if location is not None:
             if urlsplit(location).path == resolve_url(settings.LOGIN_URL) and not request.user.is_authenticated:

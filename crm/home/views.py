@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from crm.accounts.access import admin_page
+from crm.accounts.access import SignedInRequest, admin_page
 from crm.home.health import check_health
 from crm.home.overview import staff_rows
 from crm.pages import render_page
@@ -14,7 +14,7 @@ from crm.registry import modules
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     """Everybody's first page: the overview for admins, the own records for staff."""
     if request.user.is_admin:
         return redirect("overview")
@@ -23,7 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @admin_page
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: SignedInRequest) -> HttpResponse:
     return render_page(request, "home/overview.html", {"modules": list(modules()), "staff": staff_rows()})
 
 

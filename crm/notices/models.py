@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm.accounts.models import User
+
 
 class Kind(models.TextChoices):
     RECORDS_RECEIVED = "records_received", _("Records received")
@@ -13,7 +15,7 @@ class Kind(models.TextChoices):
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
-    def of(self, user) -> "NoticeQuerySet":
+    def of(self, user: User) -> "NoticeQuerySet":
         return self.filter(user=user)
 
     def unread(self) -> "NoticeQuerySet":

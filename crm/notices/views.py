@@ -1,13 +1,14 @@
 """Notifications: the list, opening one, marking them as read, the bell."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from crm.accounts.access import SignedInRequest
 from crm.notices.access import get_notice_for
 from crm.notices.models import Notice
 from crm.notices.services import mark_all_read, mark_read
@@ -15,12 +16,12 @@ from crm.pages import page_of, render_page, safe_path
 
 
 @require_safe
-def notices(request: HttpRequest) -> HttpResponse:
+def notices(request: SignedInRequest) -> HttpResponse:
     """One's own notifications, newest first; `?state=unread` leaves out those that were read."""
     return _list(request)
 
 
-def _list(request: HttpRequest) -> HttpResponse:
+def _list(request: SignedInRequest) -> HttpResponse:
     rows = Notice.objects.of(request.user)
     state = "unread" if request.GET.get("state") == "unread" else "all"
     if state == "unread":
@@ -30,7 +31,7 @@ def _list(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
+def open_notice(request: SignedInRequest, pk: int) -> HttpResponse:
     """Marks it as read and goes where it leads, which is a page of this site or the list."""
     notice = get_notice_for(request.user, pk)
     mark_read(pk=notice.pk, by=request.user)
@@ -38,7 +39,7 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def read(request: HttpRequest, pk: int) -> HttpResponse:
+def read(request: SignedInRequest, pk: int) -> HttpResponse:
     """Marks one as read and stays: the list comes back, and with it the bell."""
     notice = get_notice_for(request.user, pk)
     mark_read(pk=notice.pk, by=request.user)
@@ -50,7 +51,7 @@ def read(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def read_all(request: HttpRequest) -> HttpResponse:
+def read_all(request: SignedInRequest) -> HttpResponse:
     count = mark_all_read(by=request.user)
     messages.success(
         request,
@@ -61,5 +62,5 @@ def read_all(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def bell(request: HttpRequest) -> HttpResponse:
+def bell(request: SignedInRequest) -> HttpResponse:
     return render(request, "components/bell.html")

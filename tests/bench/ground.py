@@ -14,7 +14,8 @@ from crm.products.models import Product
 from crm.registry import Module, get_module
 
 CELLS = (
-    "jsonb_build_array('u' || i, 'Nama ' || i, '0812' || lpad(i::text, 8, '0'), 'Jakarta', 'A', '2025-03-01', 'BCA', '')"
+    "jsonb_build_array('u' || i, 'Nama ' || i, '0812' || lpad(i::text, 8, '0'),"
+    " 'Jakarta', 'A', '2025-03-01', 'BCA', '')"
 )
 
 

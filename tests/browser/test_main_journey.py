@@ -105,7 +105,9 @@ def test_a_file_that_is_no_list_is_refused_with_the_reason(page, sign_in_as, adm
     console.clear()  # a form that comes back with 422 is logged by the browser
 
 
-def test_recall_takes_the_chosen_records_back(page, sign_in_as, admin, staff, assert_accessible, screenshot, assert_fits):
+def test_recall_takes_the_chosen_records_back(
+    page, sign_in_as, admin, staff, assert_accessible, screenshot, assert_fits
+):
     sign_in_as(admin)
     ProductFactory(name="Kopi Senja")
     upload(page, "member_wd_60.csv", "Kopi Senja")

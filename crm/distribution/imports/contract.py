@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 CSV, XLSX, XLS, ODS = "csv", "xlsx", "xls", "ods"
-KINDS = (CSV, XLSX, XLS, ODS)
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 
 SAMPLE_ROWS = 20

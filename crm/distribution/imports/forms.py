@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.distribution.forms import OnceForm
 from crm.distribution.imports.contract import CSV
-from crm.distribution.imports.models import Upload
+from crm.distribution.imports.models import NAME_MAX_LENGTH, Upload
 from crm.products.models import Product
 
 ENCODINGS = [("utf-8", "UTF-8"), ("utf-16", "UTF-16"), ("cp1252", "Windows-1252")]
@@ -28,7 +28,7 @@ class UploadForm(OnceForm):
         label=_("Product"), queryset=Product.objects.filter(is_active=True), empty_label=_("Choose…")
     )
     name = forms.CharField(
-        label=_("Name"), max_length=120, required=False, help_text=_("Without one, the name of the file.")
+        label=_("Name"), max_length=NAME_MAX_LENGTH, required=False, help_text=_("Without one, the name of the file.")
     )
 
     def clean_file(self) -> UploadedFile:
@@ -41,7 +41,7 @@ class UploadForm(OnceForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("file") and not cleaned.get("name"):
-            cleaned["name"] = Path(cleaned["file"].name).stem[:120] or "?"
+            cleaned["name"] = Path(cleaned["file"].name).stem[:NAME_MAX_LENGTH] or "?"
         return cleaned
 
 
@@ -57,6 +57,8 @@ class ReadingForm(forms.Form):
     phone = forms.TypedChoiceField(label=_("Phone"), coerce=int, empty_value=None, required=False)
 
     ROLES = ("customer_id", "name", "phone")
+
+    fields: dict[str, Any]  # each of the class that is declared above
 
     def __init__(self, data: Any = None, *, upload: Upload) -> None:
         self.inspection: dict[str, Any] = upload.inspection or {}

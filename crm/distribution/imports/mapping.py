@@ -44,9 +44,9 @@ class Mapping:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Mapping":
-        """Raises TypeError for a dict that `to_dict` did not make."""
-        return cls(**data)
+    def from_dict(cls, data: dict[str, Any] | None) -> "Mapping":
+        """Without data nothing is mapped. Raises TypeError for a dict that `to_dict` did not make."""
+        return cls(**(data or {}))
 
     def as_headers(self, headers: Sequence[str]) -> dict[str, str]:
         """{"customer_id": "Username", ...}: the mapped columns by name, the others left out."""

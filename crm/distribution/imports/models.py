@@ -6,6 +6,8 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+NAME_MAX_LENGTH = 120
+
 
 class State(models.TextChoices):
     """The life of an upload: received → ready → importing → imported → undone; failed at any step."""
@@ -37,7 +39,7 @@ class Upload(models.Model):
 
     module = models.CharField(max_length=30)
     product = models.ForeignKey("products.Product", models.PROTECT, related_name="+")
-    name = models.CharField(_("name"), max_length=120)
+    name = models.CharField(_("name"), max_length=NAME_MAX_LENGTH)
     file_name = models.CharField(max_length=255)
     file_size = models.BigIntegerField(default=0)
     content_hash = models.CharField(max_length=64, blank=True, db_index=True)
@@ -69,6 +71,11 @@ class Upload(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("upload", args=[self.module, self.pk])
+
+    @property
+    def headers(self) -> list[str]:
+        """The columns' names as they were found; none before the file is read."""
+        return self.inspection["headers"] if self.inspection else []
 
     @property
     def is_working(self) -> bool:

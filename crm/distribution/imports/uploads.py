@@ -20,7 +20,7 @@ from django_q.tasks import async_task
 from crm.accounts.models import User
 from crm.distribution.imports.incoming import Incoming, Progress, Report
 from crm.distribution.imports.mapping import Mapping, suggest_mapping
-from crm.distribution.imports.models import State, Upload, UploadPart
+from crm.distribution.imports.models import NAME_MAX_LENGTH, State, Upload, UploadPart
 from crm.distribution.imports.reading import (
     ROWS_LIMITS,
     Inspection,
@@ -51,6 +51,8 @@ def receive_upload(
     """Keeps a file, to be read by `read_upload`. Raises Refused for an empty or too large one."""
     if not name.strip():
         raise Refused(_("Give the database a name."))
+    if len(name.strip()) > NAME_MAX_LENGTH:
+        raise Refused(_("The name is too long: at most %(most)s characters.") % {"most": NAME_MAX_LENGTH})
     with operation("upload.receive", by=by):
         upload = Upload.objects.create(
             module=module.key,
@@ -83,15 +85,11 @@ def read_upload(upload: Upload, progress: Progress = no_progress) -> None:
             incoming.read(_reader(path, inspection, mapping), inspection.headers, mapping, progress)
             report = incoming.report(upload.product)
             transaction.set_rollback(True)
+    # Kept in any case: where no row names a customer, the user is to say which column does.
+    found = {"inspection": _stored(inspection), "mapping": mapping.to_dict(), "report": report.to_dict()}
+    Upload.objects.filter(pk=upload.pk).update(**found)
     _refuse_without_rows(report)
-    Upload.objects.filter(pk=upload.pk).update(
-        state=State.READY,
-        state_at=Now(),
-        progress=100,
-        inspection=_stored(inspection),
-        mapping=mapping.to_dict(),
-        report=report.to_dict(),
-    )
+    Upload.objects.filter(pk=upload.pk).update(state=State.READY, state_at=Now(), progress=100)
 
 
 def import_upload(upload: Upload, by: User | None, progress: Progress = no_progress) -> BaseDatabase:
@@ -168,7 +166,11 @@ def undo_import(*, database: BaseDatabase, by: User) -> None:
     """Takes an import back as a whole. Raises Refused once any of its records has been touched."""
     module = database.module
     with operation("database.undo_import", by=by):
-        locked = module.Database.objects.select_for_update().get(pk=database.pk)
+        # The records first, as whoever hands them out does.
+        module.Record.objects.filter(database=database).locked_ids()
+        locked = module.Database.objects.select_for_update().filter(pk=database.pk).first()
+        if locked is None:
+            raise Refused(_("This import is undone already."))
         if not can_undo_import(locked):
             raise Refused(_("Records of this database have been handed out. Its import cannot be undone any more."))
         locked.records.all().delete()

@@ -10,13 +10,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from crm.accounts.access import admin_page
+from crm.accounts.access import SignedInRequest, admin_page
 from crm.accounts.models import User
 from crm.distribution.access import get_database_for
 from crm.distribution.assignment import (
@@ -29,6 +29,7 @@ from crm.distribution.assignment import (
 )
 from crm.distribution.databases import archive_database, restore_database
 from crm.distribution.forms import AssignForm, ConfirmForm, RandomForm, TransferForm
+from crm.distribution.models import BaseDatabase
 from crm.distribution.record_list import RecordList
 from crm.distribution.selection import Selection
 from crm.distribution.views.attempt import attempt
@@ -39,7 +40,7 @@ from crm.registry import Module
 
 @require_POST
 @admin_page
-def assign_at_random(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def assign_at_random(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     """The assign panel of the database page."""
     database = get_database_for(request.user, module, pk)
     form = RandomForm(request.POST, database=database)
@@ -58,7 +59,7 @@ def assign_at_random(request: HttpRequest, module: Module, pk: int) -> HttpRespo
 
 @require_POST
 @admin_page
-def archive(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def archive(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     """Hides a database; its records stay with whoever has them."""
     database = get_database_for(request.user, module, pk)
     archive_database(database=database, by=request.user)
@@ -68,7 +69,7 @@ def archive(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_page
-def restore(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def restore(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     database = get_database_for(request.user, module, pk)
     restore_database(database=database, by=request.user)
     messages.success(request, _("“%(name)s” is back in the list.") % {"name": database})
@@ -88,7 +89,7 @@ class Action:
 
 @require_POST
 @admin_page
-def act(request: HttpRequest, module: Module, verb: str) -> HttpResponse:
+def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
     """Both steps of an action on chosen records."""
     action, selection = ACTIONS[verb], Selection(request, module)
     confirmed = "token" in request.POST
@@ -118,13 +119,19 @@ def _refuse_if_changed(selection: Selection, expected: int) -> None:
 def _assign(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
     done = assign_picked(
         module=module,
-        database=selection.database,
+        database=_database_of(selection),
         staff=answers["staff"],
         record_ids=selection.records.values_list("pk", flat=True),
         batch=answers.get("batch"),
         by=by,
     )
     return _assigned(done)
+
+
+def _database_of(selection: Selection) -> BaseDatabase:
+    if selection.database is None:
+        raise Http404  # only the page of a database offers to assign
+    return selection.database
 
 
 def _assigned(done: HandedOut) -> str:
@@ -158,9 +165,7 @@ def _initial(selection: Selection) -> dict[str, Any]:
 
 
 def _assign_form(selection: Selection, data: Any) -> AssignForm:
-    if selection.database is None:
-        raise Http404  # only the page of a database offers it
-    return AssignForm(data, database=selection.database, initial=_initial(selection))
+    return AssignForm(data, database=_database_of(selection), initial=_initial(selection))
 
 
 ACTIONS = {

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest
 
+from crm.accounts.access import SignedInRequest
 from crm.distribution.submissions import AlreadySent, claim_submission
 from crm.errors import Refused
 
 
-def attempt(request: HttpRequest, form: forms.Form, work: Callable[[], str]) -> bool:
+def attempt(request: SignedInRequest, form: forms.Form, work: Callable[[], str]) -> bool:
     """Claims the form's token and runs `work`, in one transaction; its result is the message for the user.
 
     True when it is done, now or by an earlier click; False when it was refused: nothing was changed, and the form

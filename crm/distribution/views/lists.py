@@ -1,9 +1,9 @@
 """The lists: databases, records, batches; and what one of each shows."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from crm.accounts.access import admin_page, staff_page
+from crm.accounts.access import SignedInRequest, admin_page, staff_page
 from crm.distribution import ledger
 from crm.distribution.access import batches_for, get_batch_for, get_database_for, get_record_for
 from crm.distribution.filters import BatchFilter, DatabaseFilter, search_records
@@ -18,7 +18,7 @@ from crm.registry import Module, modules
 
 @require_safe
 @admin_page
-def databases(request: HttpRequest, module: Module) -> HttpResponse:
+def databases(request: SignedInRequest, module: Module) -> HttpResponse:
     rows = module.Database.objects.select_related("product")
     chosen = DatabaseFilter(request.GET, rows)
     context = {"module": module, "filter": chosen, "page": page_of(request, chosen.qs)}
@@ -27,7 +27,7 @@ def databases(request: HttpRequest, module: Module) -> HttpResponse:
 
 @require_safe
 @admin_page
-def database(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def database(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     shown = get_database_for(request.user, module, pk)
     context = {
         "module": module,
@@ -41,13 +41,13 @@ def database(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_safe
 @admin_page
-def records(request: HttpRequest, module: Module) -> HttpResponse:
+def records(request: SignedInRequest, module: Module) -> HttpResponse:
     context = {"module": module, "list": RecordList(request, module)}
     return render_page(request, "distribution/records.html", context, pieces=["list"])
 
 
 @require_safe
-def record(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def record(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     shown = get_record_for(request.user, module, pk)
     cells = zip(shown.database.columns, shown.data, strict=False)
     context = {"module": module, "record": shown, "cells": cells, "timeline": timeline(shown)}
@@ -56,14 +56,14 @@ def record(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_safe
 @admin_page
-def batches(request: HttpRequest, module: Module) -> HttpResponse:
+def batches(request: SignedInRequest, module: Module) -> HttpResponse:
     chosen = BatchFilter(request.GET, batches_for(request.user, module))
     context = {"module": module, "filter": chosen, "page": page_of(request, chosen.qs)}
     return render_page(request, "distribution/batches.html", context, pieces=["list"])
 
 
 @require_safe
-def batch(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def batch(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     """The card, the ledger that explains its counts, and the rows behind each of them."""
     shown = get_batch_for(request.user, module, pk)
     context = {
@@ -78,7 +78,7 @@ def batch(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_safe
 @staff_page
-def mine(request: HttpRequest, module: Module) -> HttpResponse:
+def mine(request: SignedInRequest, module: Module) -> HttpResponse:
     """A staff member's own records of a module: the batch cards and the table."""
     own = [holding(other, request.user) for other in modules()]
     shown = next(each for each in own if each.module == module)

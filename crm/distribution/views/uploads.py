@@ -1,15 +1,15 @@
 """Uploading a list: choose the file, look at the preview, import it, see the result."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from crm.accounts.access import admin_page
+from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.access import get_database_for, get_upload_for
 from crm.distribution.exports import neutral
 from crm.distribution.forms import OnceForm
@@ -32,7 +32,7 @@ from crm.registry import Module
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @admin_page
-def new(request: HttpRequest, module: Module) -> HttpResponse:
+def new(request: SignedInRequest, module: Module) -> HttpResponse:
     """Step 1: the file, its product and a name."""
     form = UploadForm(request.POST or None, request.FILES or None)
     context = {"module": module, "form": form}
@@ -62,7 +62,7 @@ def new(request: HttpRequest, module: Module) -> HttpResponse:
 
 @require_safe
 @admin_page
-def show(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def show(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     """Steps 2 to 4: the preview, the progress and the result, whichever it has come to."""
     upload = get_upload_for(request.user, module, pk)
     context = {
@@ -80,7 +80,7 @@ def show(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_page
-def reread(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def reread(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     """The user says how the file is to be read."""
     upload = get_upload_for(request.user, module, pk)
     form = ReadingForm(request.POST, upload=upload)
@@ -96,14 +96,14 @@ def reread(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_page
-def start(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def start(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     upload = get_upload_for(request.user, module, pk)
     return _step(request, upload, lambda: start_import(upload=upload, by=request.user))
 
 
 @require_POST
 @admin_page
-def discard(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def discard(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     upload = get_upload_for(request.user, module, pk)
     try:
         discard_upload(upload=upload, by=request.user)
@@ -116,7 +116,7 @@ def discard(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_page
-def undo(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def undo(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     """Takes an import back, while none of its records has been touched."""
     database = get_database_for(request.user, module, pk)
     try:
@@ -130,7 +130,7 @@ def undo(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
 @require_safe
 @admin_page
-def left_out(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
+def left_out(request: SignedInRequest, module: Module, pk: int) -> StreamingHttpResponse:
     """The rows that were not imported, as CSV: row number, reason, and the cells as they were."""
     upload = get_upload_for(request.user, module, pk)
 
@@ -140,7 +140,7 @@ def left_out(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
 
     def lines() -> Iterator[str]:
         writer = csv.writer(Echo())
-        yield "\ufeff" + writer.writerow([_("Row"), _("Reason"), *map(neutral, upload.inspection["headers"])])
+        yield "\ufeff" + writer.writerow([_("Row"), _("Reason"), *map(neutral, upload.headers)])
         for row in upload.left_out.order_by("row_number").iterator():
             yield writer.writerow([row.row_number, row.reason, *map(neutral, row.cells)])
 
@@ -149,7 +149,7 @@ def left_out(request: HttpRequest, module: Module, pk: int) -> HttpResponse:
     return response
 
 
-def _step(request: HttpRequest, upload: Upload, take) -> HttpResponse:
+def _step(request: SignedInRequest, upload: Upload, take: Callable[[], None]) -> HttpResponse:
     """One step in the upload's life; a stale page learns that it was taken already."""
     try:
         take()
@@ -160,6 +160,6 @@ def _step(request: HttpRequest, upload: Upload, take) -> HttpResponse:
 
 def _columns(upload: Upload) -> list[dict]:
     """The columns of the preview: header, and what it is mapped to."""
-    mapping = Mapping.from_dict(upload.mapping).to_dict() if upload.mapping else {}
+    mapping = Mapping.from_dict(upload.mapping).to_dict()
     roles = {index: role for role, index in mapping.items() if index is not None}
-    return [{"name": name, "role": roles.get(index)} for index, name in enumerate(upload.inspection["headers"])]
+    return [{"name": name, "role": roles.get(index)} for index, name in enumerate(upload.headers)]

@@ -2,15 +2,18 @@
 
 import json
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Model, QuerySet
 
 from crm.accounts.models import User
 from crm.distribution.assignment import assign_random
 from crm.distribution.models import BaseBatch
 from crm.errors import Refused
 from crm.registry import Module, get_module, modules
+
+M = TypeVar("M", bound=Model)
 
 
 class Command(BaseCommand):
@@ -43,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(result) if options["json"] else text)
 
 
-def _found(rows, what: str):
+def _found(rows: QuerySet[M], what: str) -> M:
     row = rows.first()
     if row is None:
         raise Refused(f"There is no {what}.")

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from crm.distribution.imports.mapping import Mapping
-from crm.distribution.imports.models import Upload
+from crm.distribution.imports.models import NAME_MAX_LENGTH, Upload
 from crm.distribution.imports.reading import UnreadableFile
 from crm.distribution.imports.uploads import import_upload, receive_upload
 from crm.errors import Refused
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *, file: Path, module: str, product: str, name: str | None, **options: Any) -> None:
         try:
             with transaction.atomic():
-                result = self._import(file, module, product, name or file.stem)
+                result = self._import(file, module, product, file.stem[:NAME_MAX_LENGTH] if name is None else name)
         except (Refused, UnreadableFile, OSError) as error:
             raise CommandError(str(error), returncode=1) from error
         self.stdout.write(_as_json(result) if options["json"] else _as_text(result))
@@ -52,8 +52,8 @@ class Command(BaseCommand):
             self.stderr.write(f"Note: the same file was imported as {earlier.name!r} on {earlier.state_at:%Y-%m-%d}.")
         database = import_upload(upload, by=None)
         upload.refresh_from_db()
-        report = upload.report
-        mapping = Mapping.from_dict(upload.mapping).as_headers(upload.inspection["headers"])
+        report = upload.report or {}
+        mapping = Mapping.from_dict(upload.mapping).as_headers(upload.headers)
         counts = {key: report[key] for key in ("file_rows", "accepted", "duplicates", "rejected", "blank")}
         return {"database": database.pk, **counts, "mapping": mapping}
 
