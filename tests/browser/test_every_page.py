@@ -1,0 +1,64 @@
+"""Every page of the demo, as each role sees it: accessible in both themes, fitting at 1280 and at 360 pixels."""
+
+import pytest
+from django.urls import reverse
+
+from bonanza.models import Batch as BonanzaBatch
+from crm.accounts.models import User
+from crm.home import demo
+from crm.registry import modules
+from memberwd.models import Batch, Database, Record
+from tests.browser.conftest import NARROW, WIDE
+
+
+def pages_of_admins() -> dict[str, str]:
+    database, batch = Database.objects.first(), Batch.objects.filter(left_count__gt=0).first()
+    each_module = {
+        f"{module.key}-{name}": reverse(name, args=[module])
+        for module in modules()
+        for name in ("databases", "records", "batches", "new_upload")
+    }
+    return {
+        "overview": reverse("overview"),
+        **each_module,
+        "database": database.get_absolute_url(),
+        "database-assigned": f"{database.get_absolute_url()}?status=assigned",
+        "database-nothing": f"{database.get_absolute_url()}?q=nobody",
+        "batch": batch.get_absolute_url(),
+        "batch-received": f"{batch.get_absolute_url()}?show=received",
+        "batch-left": f"{batch.get_absolute_url()}?show=left",
+        "record": Record.objects.assigned().first().get_absolute_url(),
+        "upload": database.upload.get_absolute_url(),
+        "products": reverse("products"),
+        "people": reverse("people"),
+        "notices": reverse("notices"),
+        "profile": reverse("profile"),
+    }
+
+
+def pages_of_staff() -> dict[str, str]:
+    sari = User.objects.get(username="sari")
+    return {
+        **{f"mine-{module.key}": reverse("my_records", args=[module]) for module in modules()},
+        "my-batch": Batch.objects.of(sari).first().get_absolute_url(),
+        "my-bonanza-batch": BonanzaBatch.objects.of(sari).first().get_absolute_url(),
+        "my-record": Record.objects.held_by(sari).first().get_absolute_url(),
+        "my-notices": reverse("notices"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("username", "pages"), [("admin", pages_of_admins), ("sari", pages_of_staff)])
+def test_every_page_is_accessible_and_fits(
+    username, pages, page, sign_in_as, assert_accessible, assert_fits, screenshot
+):
+    demo.seed(scale=1)
+    sign_in_as(User.objects.get(username=username))
+    for name, url in pages().items():
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)
+            response = page.goto(url)
+            assert response.status == 200, url
+            assert_fits(page)
+            screenshot(page, f"{name}-{size['width']}")
+        assert_accessible(page)
