@@ -3,7 +3,7 @@
 from django.db import models
 
 from crm.distribution.history import track_batches, track_databases, track_records
-from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord
+from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, never_requested
 
 
 @track_databases()
@@ -29,4 +29,4 @@ class Record(BaseRecord):
     )
 
     class Meta(BaseRecord.Meta):
-        pass
+        constraints = [*BaseRecord.Meta.constraints, never_requested("bonanza")]

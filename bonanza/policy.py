@@ -8,5 +8,5 @@ MODULE = Module(
     key="bonanza",
     label=_("DB Bonanza"),
     description=_("Admins hand out records, picked or at random."),
-    policy=Policy(),
+    policy=Policy(validates=True),
 )

@@ -20,6 +20,12 @@ class Policy:
     assigns_into_existing_batch: bool = False
     """An admin may add records to a batch that the staff member has already (Member WD)."""
 
+    staff_request: bool = False
+    """Staff ask for records, an admin or a rule approves (Normal DB)."""
+
+    validates: bool = False
+    """Staff mark records as valid or invalid; invalid ones are archived and replaced (DB Bonanza, Member WD)."""
+
 
 @dataclass(frozen=True)
 class Module:

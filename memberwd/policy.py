@@ -8,5 +8,5 @@ MODULE = Module(
     key="memberwd",
     label=_("Member WD"),
     description=_("Admins hand out records into batch cards that can grow."),
-    policy=Policy(assigns_into_existing_batch=True),
+    policy=Policy(assigns_into_existing_batch=True, validates=True),
 )

@@ -8,5 +8,5 @@ MODULE = Module(
     key="records",
     label=_("Normal DB"),
     description=_("Staff request records and an admin approves."),
-    policy=Policy(),
+    policy=Policy(staff_request=True),
 )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import Role, User
-from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
+from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
@@ -170,6 +170,9 @@ def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
         archived_at=None,
         archived_by=None,
         archive_reason="",
+        replaces=None,
+        **NO_WORK,
+        **NO_VALIDATION,
         lottery=Subquery(floor.values("lottery_floor")) + fresh,
     )
 

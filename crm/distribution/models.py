@@ -4,6 +4,7 @@ The rules are those of docs/domain.md. A state that must not exist is refused by
 are kept by the triggers of `crm.distribution.triggers` and by nothing else.
 """
 
+import pghistory
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -38,6 +39,29 @@ class Status(models.TextChoices):
         """With nobody: no assignee, no batch."""
         return [cls.AVAILABLE, cls.RESERVED, cls.REQUESTED]
 
+
+class Reach(models.TextChoices):
+    """What became of a WhatsApp message; in brackets what staff call it."""
+
+    REACHABLE = "reachable", _("Reachable (ada)")
+    ONE_TICK = "one_tick", _("One tick (ceklis 1)")
+    UNREACHABLE = "unreachable", _("Unreachable (tidak)")
+
+
+class Response(models.TextChoices):
+    YES = "yes", _("Yes")
+    NO = "no", _("No")
+
+
+class Validation(models.TextChoices):
+    VALID = "valid", _("Valid")
+    INVALID = "invalid", _("Invalid")
+
+
+# What a staff member has noted about a record. It goes along when the record is transferred, and is cleared when the
+# record returns to the pool; the history keeps it.
+NO_WORK = {"reach": "", "response": "", "responded_at": None, "note": "", "follow_up_on": None, "worked_at": None}
+NO_VALIDATION = {"validation": "", "validation_reason": "", "validated_at": None, "validated_by": None}
 
 # The stored counts. Only the triggers write them.
 DATABASE_COUNTS = (
@@ -157,6 +181,7 @@ class BaseBatch(models.Model):
 
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(_("name"), max_length=120, blank=True)
+    is_pinned = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
 
@@ -248,6 +273,22 @@ class BaseRecord(models.Model):
     archived_by = _person()
     archive_reason = models.TextField(blank=True, default="", db_default="")
 
+    reach = models.CharField(max_length=11, choices=Reach, blank=True, default="", db_default="")
+    response = models.CharField(max_length=3, choices=Response, blank=True, default="", db_default="")
+    responded_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True, default="", db_default="")
+    follow_up_on = models.DateField(null=True, blank=True)
+    worked_at = models.DateTimeField(null=True, blank=True)
+
+    validation = models.CharField(max_length=7, choices=Validation, blank=True, default="", db_default="")
+    validation_reason = models.TextField(blank=True, default="", db_default="")
+    validated_at = models.DateTimeField(null=True, blank=True)
+    validated_by = _person()
+    replaces = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="replacements", db_index=False
+    )
+    """The archived record that this one took the place of, in the same batch."""
+
     objects = RecordQuerySet.as_manager()
 
     class Meta:
@@ -257,6 +298,9 @@ class BaseRecord(models.Model):
             models.UniqueConstraint(fields=["database", "row_number"], name="%(app_label)s_record_row_once"),
             # The key comes first: a reservation looks for a customer in all databases.
             models.UniqueConstraint(fields=["customer_key", "database"], name="%(app_label)s_record_customer_once"),
+            models.UniqueConstraint(
+                fields=["replaces"], name="%(app_label)s_record_replaced_once", condition=Q(replaces__isnull=False)
+            ),
             models.CheckConstraint(condition=~Q(customer_key=""), name="%(app_label)s_record_names_a_customer"),
             models.CheckConstraint(
                 condition=Q(phone_key=None) | Q(phone_key__regex=r"^\+[1-9][0-9]{6,14}$"),
@@ -270,8 +314,34 @@ class BaseRecord(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=Status.of_the_pool())
-                | Q(assignee=None, assigned_at=None, assigned_by=None, batch=None, invalid_reason=""),
+                | Q(
+                    assignee=None,
+                    assigned_at=None,
+                    assigned_by=None,
+                    batch=None,
+                    invalid_reason="",
+                    replaces=None,
+                    **NO_WORK,
+                ),
                 name="%(app_label)s_record_with_nobody_is_clean",
+            ),
+            models.CheckConstraint(
+                condition=Q(reach__in=["", *Reach.values], response__in=["", *Response.values]),
+                name="%(app_label)s_record_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(**NO_VALIDATION)
+                | Q(
+                    validation__in=Validation.values,
+                    status__in=[Status.ASSIGNED, Status.ARCHIVED, Status.INVALID],
+                    validated_at__isnull=False,
+                    validated_by__isnull=False,
+                ),
+                name="%(app_label)s_record_validated_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(validation=Validation.INVALID) | Q(validation_reason__gt=""),
+                name="%(app_label)s_record_invalid_with_reason",
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -320,6 +390,21 @@ class BaseRecord(models.Model):
                 name="%(app_label)s_record_conflict",
                 condition=Q(is_reservation_conflict=True),
             ),
+            models.Index(
+                fields=["assignee", "follow_up_on"],
+                name="%(app_label)s_record_follow_up",
+                condition=Q(follow_up_on__isnull=False),
+            ),
+            models.Index(
+                fields=["assignee", "responded_at"],
+                name="%(app_label)s_record_said_yes",
+                condition=Q(response=Response.YES, follow_up_on=None),
+            ),
+            models.Index(
+                fields=["assignee", "batch"],
+                name="%(app_label)s_record_invalid",
+                condition=Q(status=Status.ASSIGNED, validation=Validation.INVALID),
+            ),
         ]
         triggers = [
             triggers.count_inserted(),
@@ -350,3 +435,46 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return str(self.token)
+
+
+def never_requested(app_label: str) -> models.CheckConstraint:
+    """For a module without requests: no record is held by one."""
+    return models.CheckConstraint(condition=~Q(status=Status.REQUESTED), name=f"{app_label}_record_never_requested")
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class ModuleSettings(models.Model):
+    """What the owner has set for a module; which of it counts is the module's policy."""
+
+    module = models.CharField(max_length=30, unique=True)
+    auto_approve = models.BooleanField(_("approve requests by themselves"), default=False)
+    most_per_request = models.PositiveIntegerField(_("most records per request"), default=100)
+    auto_replace = models.BooleanField(_("replace invalid records at once"), default=False)
+    most_replacements = models.PositiveIntegerField(_("most replacements per batch"), default=20)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(most_per_request__gt=0), name="module_settings_request_some"),
+        ]
+
+    def __str__(self) -> str:
+        return self.module
+
+
+class SavedView(models.Model):
+    """A list as somebody has filtered, sorted and arranged it: the query of its URL, with a name."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    page = models.CharField(max_length=60)
+    name = models.CharField(_("name"), max_length=60)
+    query = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "page", "name"], name="saved_view_name_once"),
+            models.CheckConstraint(condition=~Q(name=""), name="saved_view_has_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
