@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pghistory
 from django.db import transaction
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def operation(name: str, *, by: "User | None") -> Iterator[None]:
-    """All or nothing, and every row it changes has `name` (noun.verb) and the acting user in its history."""
-    with pghistory.context(operation=name, user=by.pk if by else None), transaction.atomic():
-        yield
+def operation(name: str, *, by: "User | None") -> Iterator[UUID]:
+    """All or nothing, and every row it changes has `name` (noun.verb) and the acting user in its history.
+
+    Yields the key of the history's context, by which the changes can be found again.
+    """
+    with pghistory.context(operation=name, user=by.pk if by else None) as context, transaction.atomic():
+        yield context.id

@@ -4,18 +4,17 @@ Each is one transaction over the rows of one module. Locks are taken in one orde
 each other in a ring: the staff member, the records by key, then (by the counting triggers) databases and batches.
 """
 
-import random
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import models, transaction
-from django.db.models import F, Func, OuterRef, Subquery, Value
-from django.db.models.functions import Greatest, Now
+from django.db.models import Func, OuterRef, Subquery
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import Role, User
+from crm.distribution.draw import TooFew, draw
 from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
@@ -23,9 +22,6 @@ from crm.history import operation
 from crm.notices.models import Kind
 from crm.notices.services import notify
 from crm.registry import Module, module_of
-
-WAIT_SECONDS = 5.0
-"""How long a random hand-out waits for rows that others hold locked, before it says that there are too few."""
 
 MOST_AT_ONCE = 100_000
 """The largest random hand-out."""
@@ -48,14 +44,6 @@ class Returned:
     batches: tuple[BaseBatch, ...] = ()
 
 
-class TooFew(Refused):
-    """Fewer records than asked for could be handed out; `possible` is how many."""
-
-    def __init__(self, message: str, possible: int) -> None:
-        super().__init__(message)
-        self.possible = possible
-
-
 def assign_random(
     *, module: Module, database: BaseDatabase, staff: User, count: int, by: User, batch: BaseBatch | None = None
 ) -> HandedOut:
@@ -68,9 +56,9 @@ def assign_random(
     if count > MOST_AT_ONCE:
         raise Refused(_("At most %(most)s records can be assigned at once.") % {"most": f"{MOST_AT_ONCE:,}"})
     with operation("records.assign", by=by):
-        _lock_working(staff)
+        lock_working(staff)
         _check(module, database, staff, batch)
-        drawn = _draw(module, database, count)
+        drawn = draw(module, database, count)
         return _hand_out(module, database, staff, by, batch, drawn)
 
 
@@ -91,7 +79,7 @@ def assign_picked(
     if not wanted:
         raise Refused(_("Choose the records to assign."))
     with operation("records.assign", by=by):
-        _lock_working(staff)
+        lock_working(staff)
         _check(module, database, staff, batch)
         free = module.Record.objects.filter(database=database).with_ids(wanted).in_pool().locked_ids()
         if len(free) < len(wanted):
@@ -127,7 +115,7 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
     model = records.model
     Batch = module_of(model).Batch
     with operation("records.transfer", by=by):
-        _lock_working(to)
+        lock_working(to)
         selected = records.count()
         ids = records.assigned().exclude(assignee=to).locked_ids()
         moving = model.objects.with_ids(ids)
@@ -137,7 +125,13 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
             for pk in moving.order_by("database_id").values_list("database_id", flat=True).distinct()
         )
         new_batch = Batch.objects.filter(pk__in=[batch.pk for batch in batches], database=OuterRef("database_id"))
-        moving.update(assignee=to, assigned_by=by, assigned_at=Now(), batch_id=Subquery(new_batch.values("pk")[:1]))
+        moving.update(
+            assignee=to,
+            assigned_by=by,
+            assigned_at=Now(),
+            batch_id=Subquery(new_batch.values("pk")[:1]),
+            replaces=None,  # what it took the place of stays in the batch it leaves
+        )
         for user, count in losers:
             notify(
                 users=[user],
@@ -188,7 +182,7 @@ def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch
         raise Refused(_("That batch belongs to another database or another person."))
 
 
-def _lock_working(staff: User) -> None:
+def lock_working(staff: User) -> None:
     """Holds the person as they are until the transaction ends, so that nobody is deactivated meanwhile."""
     with transaction.get_connection().cursor() as cursor:
         cursor.execute(
@@ -197,41 +191,6 @@ def _lock_working(staff: User) -> None:
         row = cursor.fetchone()
     if row is None or not row[0]:
         raise Refused(_("%(name)s is not an active staff member and cannot be given records.") % {"name": staff})
-
-
-def _draw(module: Module, database: BaseDatabase, count: int) -> list[int]:
-    """The `count` lowest lottery numbers of the pool, locked. Rows that others hold are passed over.
-
-    Too few are only declared when the pool has too few; while others merely hold rows locked, nothing is kept and
-    it is tried again, because to wait with rows in hand could be to wait for each other.
-    """
-    pool = module.Record.objects.filter(database=database).in_pool()
-    give_up = time.monotonic() + WAIT_SECONDS
-    while True:
-        with transaction.atomic():
-            free = pool.order_by("lottery").select_for_update(skip_locked=True, no_key=True)
-            drawn = list(free.values_list("pk", "lottery")[:count])
-            if len(drawn) == count:
-                highest = drawn[-1][1]
-                module.Database.objects.filter(pk=database.pk).update(
-                    lottery_floor=Greatest(F("lottery_floor"), Value(highest))
-                )
-                return [pk for pk, _lottery in drawn]
-            transaction.set_rollback(True)
-        possible = pool[:count].count()
-        if possible < count or time.monotonic() > give_up:
-            raise TooFew(_too_few(count, possible), possible=possible if possible < count else len(drawn))
-        time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 (spreads the contenders; nothing secret)
-
-
-def _too_few(count: int, possible: int) -> str:
-    if possible >= count:
-        return _("Others are handing out these records at this moment. Nothing was assigned; try again.")
-    return ngettext(
-        "Only %(possible)d record is available, %(count)d were asked for. Nothing was assigned.",
-        "Only %(possible)d records are available, %(count)d were asked for. Nothing was assigned.",
-        possible,
-    ) % {"possible": possible, "count": count}
 
 
 def _hand_out(

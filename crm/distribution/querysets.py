@@ -58,6 +58,23 @@ class RecordQuerySet(models.QuerySet):
         """Deprecated `invalid`; only old data has it."""
         return self.filter(status="invalid")
 
+    def to_do(self) -> "RecordQuerySet":
+        """With a staff member who has not noted anything about the customer yet."""
+        return self.assigned().filter(reach="", response="", validation="")
+
+    def reached(self) -> "RecordQuerySet":
+        return self.assigned().filter(reach="reachable")
+
+    def said_yes(self) -> "RecordQuerySet":
+        return self.assigned().filter(response="yes")
+
+    def marked_valid(self) -> "RecordQuerySet":
+        return self.assigned().filter(validation="valid")
+
+    def marked_invalid(self) -> "RecordQuerySet":
+        """Invalid, says the staff member, and waiting for an admin."""
+        return self.assigned().filter(validation="invalid")
+
     def in_conflict(self) -> "RecordQuerySet":
         return self.filter(is_reservation_conflict=True)
 
