@@ -107,9 +107,9 @@ class Record(BaseRecord):
         Batch, models.PROTECT, null=True, blank=True, related_name="records", db_constraint=False, db_index=False
     )
 
-    request = models.ForeignKey(
-        Request, models.PROTECT, null=True, blank=True, related_name="records", db_index=False
-    )
+    request = models.ForeignKey(Request, models.PROTECT, null=True, blank=True, related_name="records", db_index=False)
+
+    CLEARED_IN_POOL = {**BaseRecord.CLEARED_IN_POOL, "request": None}
 
     class Meta(BaseRecord.Meta):
         constraints = [

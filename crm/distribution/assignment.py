@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from crm.accounts.models import Role, User
 from crm.distribution.draw import TooFew, draw
-from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseBatch, BaseDatabase, BaseRecord, Status
+from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
@@ -155,18 +155,7 @@ def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
     fresh = Func(template="(-ln(1 - random()))", output_field=models.FloatField())
     return model.objects.with_ids(ids).update(
         status=Status.AVAILABLE,
-        assignee=None,
-        assigned_at=None,
-        assigned_by=None,
-        batch=None,
-        is_reservation_conflict=False,
-        invalid_reason="",
-        archived_at=None,
-        archived_by=None,
-        archive_reason="",
-        replaces=None,
-        **NO_WORK,
-        **NO_VALIDATION,
+        **model.CLEARED_IN_POOL,
         lottery=Subquery(floor.values("lottery_floor")) + fresh,
     )
 

@@ -4,6 +4,8 @@ The rules are those of docs/domain.md. A state that must not exist is refused by
 are kept by the triggers of `crm.distribution.triggers` and by nothing else.
 """
 
+from typing import Any, ClassVar
+
 import pghistory
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -288,6 +290,22 @@ class BaseRecord(models.Model):
         "self", models.PROTECT, null=True, blank=True, related_name="replacements", db_index=False
     )
     """The archived record that this one took the place of, in the same batch."""
+
+    CLEARED_IN_POOL: ClassVar[dict[str, Any]] = {
+        "assignee": None,
+        "assigned_at": None,
+        "assigned_by": None,
+        "batch": None,
+        "is_reservation_conflict": False,
+        "invalid_reason": "",
+        "archived_at": None,
+        "archived_by": None,
+        "archive_reason": "",
+        "replaces": None,
+        **NO_WORK,
+        **NO_VALIDATION,
+    }
+    """What a record loses when it returns to the pool."""
 
     objects = RecordQuerySet.as_manager()
 

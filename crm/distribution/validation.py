@@ -24,7 +24,7 @@ from crm.registry import Module, module_of
 
 @dataclass(frozen=True)
 class Replaced:
-    """`replaced` were archived and replaced; `waiting` still wait, because the pool or the batch's limit had no more."""
+    """`replaced` were archived and replaced; `waiting` still wait: the pool or the batch's limit had no more."""
 
     replaced: int
     waiting: int
@@ -53,6 +53,7 @@ def validate_records(
     if validation == Validation.INVALID and not reason.strip():
         raise Refused(_("Say why the record is invalid."))
     with operation("records.validate", by=by):
+        lock_working(by)
         selected = records.count()
         ids = records.held_by(by).locked_ids()
         if not ids:
@@ -77,6 +78,8 @@ def validate_records(
 def replace_invalid(*, records: RecordQuerySet, by: User) -> Replaced:
     """Archives the invalid ones among the records and replaces each; what cannot be replaced goes on waiting."""
     with operation("records.replace", by=by):
+        for staff in User.objects.filter(pk__in=records.marked_invalid().values("assignee")).order_by("pk"):
+            lock_working(staff)
         ids = records.marked_invalid().locked_ids()
         if not ids:
             raise Refused(_("None of these records waits as invalid any more. Nothing was changed."))
@@ -144,7 +147,7 @@ def _replace(module: Module, ids: list[int], by: User, *, limited: bool) -> Repl
     """Batch by batch, in the order of their keys; the rows are locked."""
     replaced = 0
     invalid = module.Record.objects.with_ids(ids)
-    for batch in module.Batch.objects.filter(pk__in=invalid.values("batch")).select_related("staff").order_by("pk"):
+    for batch in module.Batch.objects.filter(pk__in=invalid.values("batch")).select_related("database").order_by("pk"):
         old = list(invalid.filter(batch=batch).order_by("pk").values_list("pk", flat=True))
         most = min(len(old), _room(module, batch)) if limited else len(old)
         replaced += _replace_in_batch(module, batch, old[:most], by)
@@ -157,9 +160,6 @@ def _room(module: Module, batch: BaseBatch) -> int:
 
 
 def _replace_in_batch(module: Module, batch: BaseBatch, old: list[int], by: User) -> int:
-    if not old:
-        return 0
-    lock_working(batch.staff)
     new = draw(module, batch.database, len(old), or_fewer=True)
     _archive(module, old[: len(new)], by)
     with connection.cursor() as cursor:

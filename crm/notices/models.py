@@ -10,6 +10,9 @@ from crm.accounts.models import User
 class Kind(models.TextChoices):
     RECORDS_RECEIVED = "records_received", _("Records received")
     RECORDS_TAKEN_BACK = "records_taken_back", _("Records taken back")
+    REQUEST_DECIDED = "request_decided", _("Requests decided")
+    REQUEST_MADE = "request_made", _("Requests made")
+    INVALID_ANSWERED = "invalid_answered", _("Invalid records answered")
     IMPORT_FINISHED = "import_finished", _("Import finished")
     IMPORT_FAILED = "import_failed", _("Import failed")
 
