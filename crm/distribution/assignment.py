@@ -27,7 +27,7 @@ from crm.registry import Module, module_of
 WAIT_SECONDS = 5.0
 """How long a random hand-out waits for rows that others hold locked, before it says that there are too few."""
 
-MOST_AT_ONCE = 100_000
+MOST_AT_ONCE = 10_000
 """The largest random hand-out."""
 
 

@@ -27,7 +27,12 @@ def track_batches() -> Callable[[M], M]:
 def track_records() -> Callable[[M], M]:
     # The batch's ledger asks which records were ever in it.
     by_batch = models.Index(fields=["batch"], name="%(app_label)s_recordevent_batch", condition=Q(batch__isnull=False))
-    return _track(exclude=["lottery", "customer_key"], meta={"indexes": [by_batch]})
+    return _track(
+        # An import needs no event for each record. A record that comes with a batch has arrived there.
+        pghistory.InsertEvent(condition=pgtrigger.Q(new__batch__isnull=False)),
+        exclude=["lottery", "customer_key"],
+        meta={"indexes": [by_batch]},
+    )
 
 
 def _track(*trackers: pghistory.Tracker, **options: Any) -> Callable[[M], M]:

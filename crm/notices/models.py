@@ -10,6 +10,7 @@ from crm.accounts.models import User
 class Kind(models.TextChoices):
     RECORDS_RECEIVED = "records_received", _("Records received")
     RECORDS_TAKEN_BACK = "records_taken_back", _("Records taken back")
+    UPLOAD_READ = "upload_read", _("Upload ready to import")
     IMPORT_FINISHED = "import_finished", _("Import finished")
     IMPORT_FAILED = "import_failed", _("Import failed")
 
