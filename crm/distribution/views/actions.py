@@ -103,7 +103,7 @@ def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
         if attempt(request, form, run):
             return go_to(selection.next)
         # The form comes back about the list as it is now; it could not be confirmed otherwise.
-        form.data = {**form.data.dict(), "expected": selection.fingerprint}
+        form.data = {**request.POST.dict(), "expected": selection.fingerprint}
     context = {"module": module, "action": action, "selection": selection, "form": form}
     if confirmed:
         return render_invalid(request, "distribution/action.html", context, piece="action-form")
