@@ -13,6 +13,8 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from crm.distribution.triggers import no_truncate
+
 M = TypeVar("M", bound=type[models.Model])
 
 
@@ -35,7 +37,7 @@ def track_records() -> Callable[[M], M]:
     )
 
 
-def _track(*trackers: pghistory.Tracker, **options: Any) -> Callable[[M], M]:
+def _track(*trackers: pghistory.Tracker, meta: dict[str, Any] | None = None, **options: Any) -> Callable[[M], M]:
     return pghistory.track(
         *trackers,
         pghistory.UpdateEvent(),
@@ -43,5 +45,7 @@ def _track(*trackers: pghistory.Tracker, **options: Any) -> Callable[[M], M]:
         level=pgtrigger.Statement,
         # The library's own key is a 32-bit number; years of bulk actions would use it up.
         attrs={"pgh_id": models.BigAutoField(primary_key=True, serialize=False)},
+        # What the library forbids by itself, changing and deleting events, it does not forbid for a whole table.
+        meta={**(meta or {}), "triggers": [no_truncate()]},
         **options,
     )

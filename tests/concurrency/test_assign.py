@@ -1,11 +1,12 @@
 """Many people at the same records at the same time: real threads, real connections."""
 
+import re
 import threading
 import time
 from contextlib import contextmanager, suppress
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -307,3 +308,28 @@ def test_an_import_is_undone_once(workers, database, admin):
 def test_every_thread_has_given_its_connection_back(workers):
     workers.run(lambda: ask("SELECT 1"))
     assert len(connections.all(initialized_only=True)) == 1
+
+
+def test_waiting_for_somebody_elses_rows_ends_with_a_sentence(database, client, admin):
+    """Another connection holds the rows for longer than a page waits: no 500, nothing changed."""
+    record = factories_of(MODULE).record(database=database, assigned=True)
+    client.force_login(admin)
+    url = reverse("recall_records", args=[MODULE])
+    shown = client.post(url, {"ids": [record.pk]}).content.decode()
+    expected = re.search(r'name="expected" value="([^"]*)"', shown)[1]
+    other = connections.create_connection("default")
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(f'SELECT 1 FROM "{MODULE.Record._meta.db_table}" WHERE id = %s FOR UPDATE', [record.pk])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '200ms'")
+        answer = client.post(url, {"ids": [record.pk], "expected": expected, "token": OnceForm()["token"].value()})
+    finally:
+        other.rollback()
+        other.close()
+        connection.close()
+    assert answer.status_code == 422
+    assert "Others are working on these records" in answer.content.decode()
+    record.refresh_from_db()
+    assert record.status == "assigned"

@@ -436,7 +436,7 @@ def test_the_command_assigns_into_a_batch_where_the_module_allows_it(module, dat
     [
         ({"count": 11}, "Only 10 records are available"),
         ({"count": 0}, "1 or more"),
-        ({"count": 10**30}, "At most 100,000 records"),
+        ({"count": 10**30}, "At most 10,000 records"),
         ({"staff": "nobody"}, "There is no person 'nobody'"),
         ({"staff": "adam"}, "is not an active staff member"),
         ({"batch": 999_999}, "There is no batch 999999"),

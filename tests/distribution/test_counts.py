@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch, BaseDatabase
+from crm.figures import get_figure
 from crm.registry import Module, modules
 from tests.distribution.sql import Witness, ask, run
 from tests.factories.distribution import factories_of, fill
@@ -304,3 +305,29 @@ def test_the_counts_of_the_other_modules_stay_as_they_are(world):
     assert [list(other.Database.objects.values_list("record_count", flat=True)) for other in others] == [[3], [3]]
     for witness in witnesses:
         witness.look_and_check()
+
+
+def test_a_record_that_is_inserted_with_a_batch_is_in_the_list_of_arrivals(module, make):
+    """The triggers count it as received; so does the history, and again when it leaves."""
+    record = make.record(assigned=True)
+    batch = record.batch
+    batch.refresh_from_db()
+    assert get_figure("batch.received").rows_of(batch).count() == batch.received_count == 1
+    run(f'DELETE FROM "{module.Record._meta.db_table}" WHERE id = %s', record.pk)
+    batch.refresh_from_db()
+    assert get_figure("batch.left").rows_of(batch).count() == batch.left_count == 1
+
+
+def test_rows_written_by_hand_need_only_what_nobody_else_knows(module, staff):
+    """So that raw SQL can add a product, a database, a batch and a record."""
+    tables = {name: getattr(module, name)._meta.db_table for name in ("Database", "Batch", "Record")}
+    insert = "INSERT INTO {} VALUES ({}) RETURNING id"
+    (product,) = ask("INSERT INTO products_product (name) VALUES ('By hand') RETURNING id")[0]
+    (database,) = ask(insert.format(f"{tables['Database']} (product_id, name)", "%s, 'By hand'"), product)[0]
+    (batch,) = ask(insert.format(f"{tables['Batch']} (database_id, staff_id)", "%s, %s"), database, staff.pk)[0]
+    run(
+        f"INSERT INTO {tables['Record']} (database_id, row_number, customer_id, status, assignee_id, assigned_by_id,"
+        " assigned_at, batch_id) VALUES (%s, 2, 'c', 'assigned', %s, %s, now(), %s)",
+        database, staff.pk, staff.pk, batch,
+    )  # fmt: skip
+    assert module.Batch.objects.get(pk=batch).current_count == 1

@@ -24,13 +24,14 @@ from crm.distribution.imports.tasks import resume_interrupted, work_on_upload
 from crm.distribution.imports.uploads import (
     can_undo_import,
     discard_upload,
+    import_upload,
     receive_upload,
     reread_upload,
     start_import,
     undo_import,
 )
 from crm.errors import Refused
-from crm.notices.models import Notice
+from crm.notices.models import Kind, Notice
 from crm.registry import get_module, modules
 from tests.distribution.imports.building import with_replaced_part, xlsx, xlsx_with_cells
 from tests.distribution.processes import manage
@@ -425,9 +426,21 @@ def test_a_large_file_is_kept_in_parts_and_read_whole(receive):
 
 def test_a_finished_import_tells_the_person_who_began_it(imported, admin):
     database = imported(SAMPLES / "member_wd_60.csv", title="Sixty")
-    notice = Notice.objects.get(user=admin)
+    notice = Notice.objects.get(user=admin, kind=Kind.IMPORT_FINISHED)
     assert (notice.text, notice.url) == ("“Sixty” is imported.", database.get_absolute_url())
     assert database.created_by == admin
+
+
+def test_an_upload_whose_page_was_left_is_found_again(desk, receive, admin):
+    """By the notification that it is read, and on top of the databases."""
+    upload = receive(SAMPLES / "member_wd_60.csv")
+    page = reverse("databases", args=[upload.module])
+    assert upload.get_absolute_url() in desk.get(page).content.decode()
+    work_on_upload(upload.pk)
+    assert Notice.objects.get(user=admin, kind=Kind.UPLOAD_READ).url == upload.get_absolute_url()
+    assert upload.get_absolute_url() in desk.get(page).content.decode()
+    import_upload(upload, admin)
+    assert upload.get_absolute_url() not in desk.get(page).content.decode()
 
 
 # --- Hostile files -----------------------------------------------------------------------------------------
@@ -626,7 +639,7 @@ def test_from_the_upload_to_the_result_in_the_browser(desk, product, module):
     work_on_upload(upload.pk)
     preview = desk.get(upload.get_absolute_url())
     assert figures_on(preview) == {
-        "notices.unread": 0,
+        "notices.unread": 1,
         "upload.accepted": 2,
         "upload.file_rows": 4,
         "upload.duplicates": 1,
@@ -645,7 +658,7 @@ def test_from_the_upload_to_the_result_in_the_browser(desk, product, module):
 
     result = desk.get(upload.get_absolute_url())
     figures = figures_on(result)
-    assert (figures[f"{module.key}.database.records"], figures["notices.unread"]) == (2, 1)
+    assert (figures[f"{module.key}.database.records"], figures["notices.unread"]) == (2, 2)
     assert reverse("left_out_rows", args=[module, upload.pk]) in result.content.decode()
     assert module.Database.objects.get().get_absolute_url() in result.content.decode()
 

@@ -1,5 +1,6 @@
 """Who may open which page: every URL is in the matrix, and everybody else gets nowhere and changes nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -141,7 +142,9 @@ def new_file(world: World) -> dict[str, Any]:
 
 def chosen(world: World, *, assigned: bool, **more: Any) -> dict[str, Any]:
     records = world.database.records.filter(status="assigned" if assigned else "available")
-    return {"ids": [record.pk for record in records], "expected": len(records), **token(), **more}
+    holders = Counter(record.assignee_id for record in records if record.assignee_id).most_common()
+    expected = ";".join([str(len(records)), *(f"{pk}:{count}" for pk, count in holders)])
+    return {"ids": [record.pk for record in records], "expected": expected, **token(), **more}
 
 
 # These people have neither a password to be asked for nor a second factor to show or to turn off.
