@@ -197,3 +197,6 @@ def test_history_is_append_only(event):
         run(f"UPDATE \"{table}\" SET pgh_label = 'x'")
     with refused("(?i)cannot (update|delete)"):
         run(f'DELETE FROM "{table}"')
+    if event._meta.app_label in {module.key for module in modules()}:
+        with refused("TRUNCATE would bypass"):
+            run(f'TRUNCATE "{table}"')
