@@ -17,13 +17,15 @@ _ONLY_WHITE_SPACE = re.compile(WHITE_SPACE)
 CUSTOMER_ID_MAX_LENGTH = 255
 
 
-def customer_key(column: str = "customer_id") -> Func:
+def customer_key(customer_id: str | Value = "customer_id") -> Func:
     """The expression for the key of a customer id: trimmed, inner white space collapsed, upper case.
 
-    For a `GeneratedField`, so that no writer can store a key that does not belong to its id.
+    Of a column, for a `GeneratedField`, so that no writer can store a key that does not belong to its id; or of a
+    value to look for.
     """
+    text = F(customer_id) if isinstance(customer_id, str) else customer_id
     collapsed = Func(
-        F(column), Value(WHITE_SPACE), Value(" "), Value("g"), function="regexp_replace", output_field=TextField()
+        text, Value(WHITE_SPACE), Value(" "), Value("g"), function="regexp_replace", output_field=TextField()
     )
     trimmed = Func(collapsed, function="btrim", output_field=TextField())
     return Func(trimmed, function="upper", output_field=TextField())

@@ -4,10 +4,15 @@ A value that is missing or wrong stops the start with a sentence that says what 
 names every variable read here; a test compares the two.
 """
 
+import logging
+import zoneinfo
+from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 import pghistory
+import phonenumbers
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
@@ -24,23 +29,47 @@ def required(name: str, why: str) -> str:
     return value
 
 
+def flag(name: str, default: bool) -> bool:
+    """Yes or no; anything else stops the start."""
+    value = env.str(name, default=str(int(default))).strip().lower()
+    if value not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be 1 or 0.")
+    return value in {"1", "true", "yes", "on"}
+
+
+def one_of(name: str, default: str, known: Collection[str], example: str) -> str:
+    """One of the known values; anything else stops the start."""
+    value = env.str(name, default=default)
+    if value not in known:
+        raise ImproperlyConfigured(f"{name} is {value!r}, which is not known; for example {example}.")
+    return value
+
+
 def bounded_int(name: str, default: int, low: int, high: int) -> int:
     """A whole number from `low` to `high`; anything else stops the start."""
-    value = env.int(name, default=default)
+    text = env.str(name, default=str(default))
+    if not text.strip().lstrip("-").isdecimal():
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number.")
+    value = int(text)
     if not low <= value <= high:
         raise ImproperlyConfigured(f"{name} is {value}; it must be from {low} to {high}.")
     return value
 
 
 # Demo mode is for a machine nobody else can reach: a fixed secret, plain HTTP, invented people.
-DEMO = env.bool("DEMO", default=False)
-DEBUG = env.bool("DEBUG", default=False)
+DEMO = flag("DEMO", default=False)
+DEBUG = flag("DEBUG", default=False)
 if DEMO:
     SECRET_KEY = env.str("SECRET_KEY", default="demo-only-" + "0" * 50)
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 else:
     SECRET_KEY = required("SECRET_KEY", "Set it to 50 or more random characters, or set DEMO=1 for a trial.")
-    ALLOWED_HOSTS = required("ALLOWED_HOSTS", "Name the hosts that serve the app, separated by commas.").split(",")
+    if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
+        raise ImproperlyConfigured("SECRET_KEY is too weak. Set it to 50 or more random characters.")
+    if DEBUG:
+        raise ImproperlyConfigured("DEBUG=1 shows settings and data to anybody; it is for demo mode (DEMO=1) only.")
+    hosts = required("ALLOWED_HOSTS", "Name the hosts that serve the app, separated by commas.")
+    ALLOWED_HOSTS = [host.strip() for host in hosts.split(",") if host.strip()]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # --- Applications -----------------------------------------------------------------------------------------
@@ -123,12 +152,11 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 # --- Database and history ---------------------------------------------------------------------------------
 
-try:
-    DATABASES = {"default": environ.Env.db_url_config(database_url())}
-except environ.ImproperlyConfigured as error:
-    raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from error
-if "postgresql" not in DATABASES["default"]["ENGINE"]:
+if urlsplit(database_url()).scheme not in {"postgres", "postgresql"}:
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL server: postgres://user:password@host:5432/name")
+DATABASES = {"default": environ.Env.db_url_config(database_url())}
+# Nobody waits longer for somebody else's rows: a page says so instead (crm.distribution.views.attempt).
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c lock_timeout=10s"
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -195,7 +223,7 @@ MFA_FORMS = {
     "authenticate": "crm.accounts.two_factor.CountedAuthenticateForm",
     "reauthenticate": "crm.accounts.two_factor.CountedReauthenticateForm",
 }
-REQUIRE_ADMIN_TOTP = env.bool("REQUIRE_ADMIN_TOTP", default=False)
+REQUIRE_ADMIN_TOTP = flag("REQUIRE_ADMIN_TOTP", default=False)
 
 # A whole office signs in from one address. Failures are what axes counts, in the database, so that several web
 # machines count together.
@@ -223,7 +251,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
-SECURE_SSL_REDIRECT = not DEMO and env.bool("SSL_REDIRECT", default=True)
+SECURE_SSL_REDIRECT = not DEMO and flag("SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 0 if DEMO else bounded_int("HSTS_SECONDS", default=31_536_000, low=0, high=63_072_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
@@ -252,8 +280,8 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
-TIME_ZONE = env.str("TIME_ZONE", default="Asia/Jakarta")
-PHONE_REGION = env.str("PHONE_REGION", default="ID")
+TIME_ZONE = one_of("TIME_ZONE", "Asia/Jakarta", zoneinfo.available_timezones(), "Asia/Jakarta")
+PHONE_REGION = one_of("PHONE_REGION", "ID", phonenumbers.SUPPORTED_REGIONS, "ID (Indonesia)")
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # --- Uploads ----------------------------------------------------------------------------------------------
@@ -267,7 +295,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
 # The lock of a task starts when it is pulled, not when it runs, so that a task that waits behind another must
 # not be taken for lost: retry >= timeout x (2 + queue_limit / workers).
-TASK_TIMEOUT_SECONDS = 1800
+TASK_TIMEOUT_SECONDS = 600
 Q_CLUSTER = {
     "name": "fifty",
     "orm": "default",
@@ -313,10 +341,8 @@ STORAGES = {
 
 # --- Logs -------------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEMO else "json")
-if LOG_FORMAT not in {"console", "json"}:
-    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}; it must be console or json.")
+LOG_LEVEL = one_of("LOG_LEVEL", "INFO", logging.getLevelNamesMapping(), "INFO")
+LOG_FORMAT = one_of("LOG_FORMAT", "console" if DEMO else "json", {"console", "json"}, "json")
 
 LOG_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,

@@ -8,7 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 # Lower case only, so that nobody can be taken for somebody else by the look of a name.
@@ -73,11 +73,11 @@ class User(AbstractBaseUser):
             )
         ],
     )
-    name = models.CharField(_("name"), max_length=120)
-    email = models.EmailField(_("email"), blank=True)
-    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.STAFF)
-    is_active = models.BooleanField(_("active"), default=True)
-    date_joined = models.DateTimeField(_("joined"), auto_now_add=True)
+    name = models.CharField(_("name"), max_length=120, default="", db_default="")
+    email = models.EmailField(_("email"), blank=True, default="", db_default="")
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.STAFF, db_default=Role.STAFF)
+    is_active = models.BooleanField(_("active"), default=True, db_default=True)
+    date_joined = models.DateTimeField(_("joined"), auto_now_add=True, db_default=Now())
     deactivated_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "username"

@@ -23,7 +23,7 @@ from crm.notices.models import Kind
 from crm.notices.services import notify
 from crm.registry import Module, module_of
 
-MOST_AT_ONCE = 100_000
+MOST_AT_ONCE = 10_000
 """The largest random hand-out."""
 
 

@@ -3,30 +3,25 @@
 import django_filters
 from django import forms
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import Role, User
 from crm.distribution.figures import STATUS_FIGURES
+from crm.distribution.models import Status
 from crm.distribution.querysets import BatchQuerySet, DatabaseQuerySet, RecordQuerySet
+from crm.identity import customer_key
 from crm.phones import phone_key
 from crm.products.models import Product
 
 STATUS_METHODS = {name: method for name, _field, method, _sentence in STATUS_FIGURES}
-STATUS_LABELS = {
-    "available": _("Available"),
-    "reserved": _("Reserved"),
-    "requested": _("Requested"),
-    "assigned": _("Assigned"),
-    "archived": _("Archived"),
-    "invalid": _("Old status"),
-    "conflict": _("Conflict"),
-}
+STATUS_LABELS = {**dict(Status.choices), "conflict": _("Conflict")}
 
 
 def search_records(records: RecordQuerySet, text: str) -> RecordQuerySet:
     """Records whose customer id begins with `text`, or whose phone it is."""
-    found = Q(customer_key__startswith=" ".join(text.split()).upper())
+    # PostgreSQL makes the key of the text as it makes those of the records; being constant, it is made once.
+    found = Q(customer_key__startswith=customer_key(Value(text)))
     phone = phone_key(text, settings.PHONE_REGION)
     return records.filter(found | Q(phone_key=phone) if phone else found)
 

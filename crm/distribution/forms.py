@@ -1,5 +1,6 @@
 """What people fill in to hand records out and take them back."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,9 @@ from crm.accounts.models import User
 from crm.distribution.assignment import MOST_AT_ONCE
 from crm.distribution.models import BaseBatch, BaseDatabase
 
+KEY = re.compile("[0-9]{1,18}")
+"""What a key looks like; a longer number is none, and PostgreSQL could not compare it."""
+
 
 class IdsField(forms.Field):
     """The keys of chosen rows, one hidden input each."""
@@ -18,10 +22,10 @@ class IdsField(forms.Field):
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: Iterable[str] | None) -> list[int]:
-        try:
-            return [int(item) for item in value or []]
-        except ValueError as error:
-            raise forms.ValidationError(_("The list of chosen rows is not readable. Choose them again.")) from error
+        items = list(value or [])
+        if not all(KEY.fullmatch(item) for item in items):
+            raise forms.ValidationError(_("The list of chosen rows is not readable. Choose them again."))
+        return [int(item) for item in items]
 
 
 class SelectionForm(forms.Form):
@@ -39,9 +43,9 @@ class OnceForm(forms.Form):
 
 
 class ConfirmForm(OnceForm):
-    """The second step of an action on chosen rows; `expected` is how many rows the first step said."""
+    """The second step of an action on chosen rows; `expected` is the fingerprint of what the first step showed."""
 
-    expected = forms.IntegerField(widget=forms.HiddenInput)
+    expected = forms.CharField(widget=forms.HiddenInput)
 
 
 class TransferForm(ConfirmForm):

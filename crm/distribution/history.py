@@ -13,6 +13,8 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from crm.distribution.triggers import no_truncate
+
 M = TypeVar("M", bound=type[models.Model])
 
 
@@ -27,10 +29,15 @@ def track_batches() -> Callable[[M], M]:
 def track_records() -> Callable[[M], M]:
     # The batch's ledger asks which records were ever in it.
     by_batch = models.Index(fields=["batch"], name="%(app_label)s_recordevent_batch", condition=Q(batch__isnull=False))
-    return _track(exclude=["lottery", "customer_key"], meta={"indexes": [by_batch]})
+    return _track(
+        # An import needs no event for each record. A record that comes with a batch has arrived there.
+        pghistory.InsertEvent(condition=pgtrigger.Q(new__batch__isnull=False)),
+        exclude=["lottery", "customer_key"],
+        meta={"indexes": [by_batch]},
+    )
 
 
-def _track(*trackers: pghistory.Tracker, **options: Any) -> Callable[[M], M]:
+def _track(*trackers: pghistory.Tracker, meta: dict[str, Any] | None = None, **options: Any) -> Callable[[M], M]:
     return pghistory.track(
         *trackers,
         pghistory.UpdateEvent(),
@@ -38,5 +45,7 @@ def _track(*trackers: pghistory.Tracker, **options: Any) -> Callable[[M], M]:
         level=pgtrigger.Statement,
         # The library's own key is a 32-bit number; years of bulk actions would use it up.
         attrs={"pgh_id": models.BigAutoField(primary_key=True, serialize=False)},
+        # What the library forbids by itself, changing and deleting events, it does not forbid for a whole table.
+        meta={**(meta or {}), "triggers": [no_truncate()]},
         **options,
     )

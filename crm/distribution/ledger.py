@@ -32,14 +32,16 @@ ARCHIVED = "batch_id = {batch} AND status = 'archived' AND status_before IS DIST
 RESTORED = "batch_id = {batch} AND status_before = 'archived' AND status <> 'archived'"
 
 LINES = f"""
-    SELECT min(steps.pgh_created_at), context.metadata ->> 'operation', (context.metadata ->> 'user')::bigint,
+    SELECT min(pgh_id), min(steps.pgh_created_at),
+           context.metadata ->> 'operation', (context.metadata ->> 'user')::bigint,
            count(*) FILTER (WHERE {ARRIVED}),
            count(*) FILTER (WHERE {LEFT}),
            count(*) FILTER (WHERE {ARCHIVED}) - count(*) FILTER (WHERE {RESTORED})
     FROM ({STEPS}) AS steps LEFT JOIN pghistory_context AS context ON context.id = pgh_context_id
     WHERE ({ARRIVED}) OR ({LEFT}) OR ({ARCHIVED}) OR ({RESTORED})
-    GROUP BY 2, 3, pgh_context_id, CASE WHEN pgh_context_id IS NULL THEN steps.pgh_created_at END
-    ORDER BY 1 DESC, min(pgh_id) DESC
+    GROUP BY 3, 4, pgh_context_id, CASE WHEN pgh_context_id IS NULL THEN steps.pgh_created_at END
+    ORDER BY 2 DESC, 1 DESC
+    LIMIT {{most}}
 """  # noqa: S608 (constants of this file)
 
 OPERATIONS: dict[str, str | Promise] = {
@@ -47,6 +49,10 @@ OPERATIONS: dict[str, str | Promise] = {
     "records.recall": _("Recalled"),
     "records.transfer": _("Transferred"),
 }
+
+
+MOST_LINES = 100
+"""The newest operations; what is behind an older one is in the lists of arrivals and departures."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def events_of(batch: BaseBatch) -> Any:
 
 def _sql(text: str, batch: BaseBatch) -> str:
     """The text for this batch. Its key is a whole number, and the table's name is the model's own."""
-    return text.format(batch=int(batch.pk), events=events_of(batch)._meta.db_table)
+    return text.format(batch=int(batch.pk), events=events_of(batch)._meta.db_table, most=MOST_LINES)
 
 
 def _events(batch: BaseBatch, condition: str) -> models.QuerySet:
@@ -92,10 +98,10 @@ def lines(batch: BaseBatch) -> Iterator[Line]:
     with connection.cursor() as cursor:
         cursor.execute(_sql(LINES, batch))
         rows = cursor.fetchall()
-    people = User.objects.in_bulk({row[2] for row in rows if row[2]})
-    for at, operation, who, arrived, left, archived in rows:
+    people = User.objects.in_bulk({row[3] for row in rows if row[3]})
+    for first_event, at, operation, who, arrived, left, archived in rows:
         yield Line(
-            f"{batch.pk}-{at:%Y%m%d%H%M%S%f}",
+            f"{batch.pk}-{first_event}",
             at,
             OPERATIONS.get(operation or "", operation or ""),
             people.get(who),

@@ -182,10 +182,10 @@ class BaseBatch(models.Model):
     records: RecordQuerySet
 
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
-    name = models.CharField(_("name"), max_length=120, blank=True)
+    name = models.CharField(_("name"), max_length=120, blank=True, default="", db_default="")
     is_pinned = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
     initial_count = models.IntegerField(default=0, db_default=0)
     received_count = models.IntegerField(default=0, db_default=0)
@@ -323,6 +323,10 @@ class BaseRecord(models.Model):
             models.CheckConstraint(
                 condition=Q(phone_key=None) | Q(phone_key__regex=r"^\+[1-9][0-9]{6,14}$"),
                 name="%(app_label)s_record_phone_key_is_e164",
+            ),
+            # Not a number would be above every other, and endless could never be drawn above.
+            models.CheckConstraint(
+                condition=Q(lottery__gte=0, lottery__lt=float("inf")), name="%(app_label)s_record_lottery_is_a_number"
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="%(app_label)s_record_status_known"),
             models.CheckConstraint(

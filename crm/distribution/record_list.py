@@ -37,14 +37,18 @@ class RecordList:
 
     @property
     def rows(self) -> RecordQuerySet:
-        return self.filter.qs
+        """What the filter matches. One that makes no sense matches nothing: an action on all that match must not
+        be about more than somebody asked for."""
+        return self.filter.qs if self.filter.form.is_valid() else self.scope.none()
 
     @property
     def status(self) -> str:
-        return self.filter.form.cleaned_data.get("status", "") if self.filter.form.is_valid() else ""
+        return self.filter.form.cleaned_data["status"] if self.filter.form.is_valid() else ""
 
     @cached_property
     def total(self) -> int:
+        if not self.filter.form.is_valid():
+            return 0
         narrowed = [name for name, value in self.filter.form.cleaned_data.items() if value and name != "status"]
         return self.rows.order_by().count() if narrowed else self._stored_total()
 
@@ -99,13 +103,14 @@ class BatchList:
 
     @property
     def figures(self) -> list[str]:
-        """The counts that this person can open. Old data's status is shown where there is any."""
-        shown = ["current", "archived", *(["invalid"] if self.batch.invalid_count else [])]
-        return [*shown, *self.EVENTS] if self.request.user.is_admin else shown
+        """The counts that this person can open."""
+        return [name for name in SHOWN if self.request.user.is_admin or name not in self.EVENTS]
 
     @property
     def tabs(self) -> list[tuple[str, Promise, str]]:
-        return [(name, SHOWN[name], f"batch.{name}") for name in self.figures]
+        """Old data's status is shown where there is any."""
+        shown = [name for name in self.figures if name != "invalid" or self.batch.invalid_count]
+        return [(name, SHOWN[name], f"batch.{name}") for name in shown]
 
     @property
     def has_events(self) -> bool:

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from django.db.models import Count
 from django.http import Http404
+from django.urls import reverse
 
 from crm.accounts.access import SignedInRequest
 from crm.accounts.models import User
@@ -29,7 +30,7 @@ class Selection:
         if key := request.GET.get("database"):
             self.database = get_database_for(request.user, module, int(key) if key.isdecimal() else 0)
         self.list = RecordList(request, module, database=self.database)
-        fallback = self.database.get_absolute_url() if self.database else request.path
+        fallback = self.database.get_absolute_url() if self.database else reverse("records", args=[module])
         self.next = safe_path(request, form.cleaned_data["next"], fallback)
 
     @property
@@ -46,3 +47,8 @@ class Selection:
         counts = dict(self.records.assigned().order_by().values_list("assignee").annotate(n=Count("pk")))
         people = User.objects.filter(pk__in=counts)
         return sorted(((user, counts[user.pk]) for user in people), key=lambda pair: -pair[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """What the user was shown: how many, and with whom how many. An action is refused when it is different now."""
+        return ";".join([str(self.count), *(f"{user.pk}:{n}" for user, n in self.holders)])

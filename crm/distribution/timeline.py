@@ -11,6 +11,9 @@ from crm.accounts.models import User
 from crm.distribution.ledger import OPERATIONS
 from crm.distribution.models import BaseRecord, Status
 
+MOST_MOMENTS = 200
+"""The newest changes; nobody reads more on one page."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -29,7 +32,7 @@ def timeline(record: BaseRecord) -> list[Moment]:
         apps.get_model(record._meta.app_label, "RecordEvent")
         .objects.filter(pgh_obj_id=record.pk)
         .select_related("pgh_context")
-        .order_by("-pgh_id")
+        .order_by("-pgh_id")[:MOST_MOMENTS]
     )
     contexts = [event.pgh_context.metadata if event.pgh_context else {} for event in events]
     named = {context.get("user") for context in contexts} | {event.assignee_id for event in events}

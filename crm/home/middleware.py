@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from crm.pages import HtmxRequest
@@ -22,6 +22,8 @@ class FragmentMiddleware:
       what was typed there.
     - Messages are appended, out of band, to the fragment that goes back.
     - `Vary: HX-Request`, because one URL answers with a page or with a fragment.
+
+    And no page of a signed-in person is kept by the browser: Back shows nothing after signing out.
     """
 
     def __init__(self, get_response: Callable[[HtmxRequest], HttpResponse]) -> None:
@@ -32,6 +34,12 @@ class FragmentMiddleware:
         if request.htmx:
             response = self._for_htmx(request, response)
         patch_vary_headers(response, ["HX-Request"])
+        if (
+            getattr(request, "user", None)
+            and request.user.is_authenticated
+            and not response.has_header("Cache-Control")
+        ):
+            patch_cache_control(response, private=True, no_store=True)
         return response
 
     def _for_htmx(self, request: HtmxRequest, response: HttpResponse) -> HttpResponse:

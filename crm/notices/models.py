@@ -13,6 +13,7 @@ class Kind(models.TextChoices):
     REQUEST_DECIDED = "request_decided", _("Requests decided")
     REQUEST_MADE = "request_made", _("Requests made")
     INVALID_ANSWERED = "invalid_answered", _("Invalid records answered")
+    UPLOAD_READ = "upload_read", _("Upload ready to import")
     IMPORT_FINISHED = "import_finished", _("Import finished")
     IMPORT_FAILED = "import_failed", _("Import failed")
 

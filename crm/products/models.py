@@ -3,7 +3,7 @@
 import pghistory
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,8 +16,8 @@ class ProductQuerySet(models.QuerySet["Product"]):
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Product(models.Model):
     name = models.CharField(_("name"), max_length=80)
-    is_active = models.BooleanField(_("active"), default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    is_active = models.BooleanField(_("active"), default=True, db_default=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     objects = ProductQuerySet.as_manager()
 

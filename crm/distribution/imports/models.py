@@ -22,6 +22,7 @@ class State(models.TextChoices):
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def unfinished(self) -> "UploadQuerySet":
+        """On their way: being read, waiting for somebody to look at the preview, or being imported."""
         return self.filter(state__in=[State.RECEIVED, State.READY, State.IMPORTING])
 
     def imported_before(self, content_hash: str) -> "UploadQuerySet":

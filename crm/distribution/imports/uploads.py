@@ -89,7 +89,9 @@ def read_upload(upload: Upload, progress: Progress = no_progress) -> None:
     found = {"inspection": _stored(inspection), "mapping": mapping.to_dict(), "report": report.to_dict()}
     Upload.objects.filter(pk=upload.pk).update(**found)
     _refuse_without_rows(report)
-    Upload.objects.filter(pk=upload.pk).update(state=State.READY, state_at=Now(), progress=100)
+    with transaction.atomic():
+        Upload.objects.filter(pk=upload.pk).update(state=State.READY, state_at=Now(), progress=100)
+        _tell(upload, Kind.UPLOAD_READ, _("“%(name)s” is read: look at its preview."), upload.get_absolute_url())
 
 
 def import_upload(upload: Upload, by: User | None, progress: Progress = no_progress) -> BaseDatabase:

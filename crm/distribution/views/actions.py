@@ -102,18 +102,19 @@ def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
 
         if attempt(request, form, run):
             return go_to(selection.next)
+        # The form comes back about the list as it is now; it could not be confirmed otherwise.
+        form.data = {**request.POST.dict(), "expected": selection.fingerprint}
     context = {"module": module, "action": action, "selection": selection, "form": form}
     if confirmed:
-        return render_invalid(request, "distribution/action.html", context, piece="dialog")
+        return render_invalid(request, "distribution/action.html", context, piece="action-form")
     return render_page(request, "distribution/action.html", context, pieces=["dialog"])
 
 
-def _refuse_if_changed(selection: Selection, expected: int) -> None:
-    if selection.count != expected:
-        raise Refused(
-            _("The list has changed: it was about %(before)s records and is now about %(now)s. Nothing was changed.")
-            % {"before": expected, "now": selection.count}
-        )
+def _refuse_if_changed(selection: Selection, expected: str) -> None:
+    """The rows are locked until the action has run, so that what is confirmed is what happens."""
+    selection.records.locked_ids()
+    if selection.fingerprint != expected:
+        raise Refused(_("These records have changed since they were shown. Nothing was changed; look again."))
 
 
 def _assign(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
@@ -161,7 +162,7 @@ def _with_skipped(text: str, done: Returned, skipped: str) -> str:
 
 
 def _initial(selection: Selection) -> dict[str, Any]:
-    return {"expected": selection.count}
+    return {"expected": selection.fingerprint}
 
 
 def _assign_form(selection: Selection, data: Any) -> AssignForm:

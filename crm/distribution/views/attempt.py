@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 from django import forms
 from django.contrib import messages
-from django.db import transaction
+from django.db import OperationalError, transaction
+from django.utils.translation import gettext as _
 
 from crm.accounts.access import SignedInRequest
 from crm.distribution.submissions import AlreadySent, claim_submission
 from crm.errors import Refused
+
+BUSY = {"40P01", "40001", "55P03"}
+"""PostgreSQL's words for: deadlock, serialization failure, lock not available in time."""
 
 
 def attempt(request: SignedInRequest, form: forms.Form, work: Callable[[], str]) -> bool:
@@ -21,6 +25,11 @@ def attempt(request: SignedInRequest, form: forms.Form, work: Callable[[], str])
         with transaction.atomic():
             claim_submission(form.cleaned_data["token"], by=request.user)
             message = work()
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") not in BUSY:
+            raise
+        form.add_error(None, _("Others are working on these records at this moment. Nothing was changed; try again."))
+        return False
     except AlreadySent as sent:
         messages.info(request, str(sent))
     except Refused as refused:

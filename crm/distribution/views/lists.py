@@ -9,6 +9,7 @@ from crm.distribution.access import batches_for, get_batch_for, get_database_for
 from crm.distribution.filters import BatchFilter, DatabaseFilter, search_records
 from crm.distribution.forms import RandomForm
 from crm.distribution.holdings import holding
+from crm.distribution.imports.models import Upload
 from crm.distribution.imports.uploads import can_undo_import
 from crm.distribution.record_list import BatchList, RecordList
 from crm.distribution.timeline import timeline
@@ -22,6 +23,7 @@ def databases(request: SignedInRequest, module: Module) -> HttpResponse:
     rows = module.Database.objects.select_related("product")
     chosen = DatabaseFilter(request.GET, rows)
     context = {"module": module, "filter": chosen, "page": page_of(request, chosen.qs)}
+    context["uploads"] = Upload.objects.filter(module=module.key).unfinished().select_related("product", "created_by")
     return render_page(request, "distribution/databases.html", context, pieces=["list"])
 
 
@@ -82,7 +84,7 @@ def mine(request: SignedInRequest, module: Module) -> HttpResponse:
     """A staff member's own records of a module: the batch cards and the table."""
     own = [holding(other, request.user) for other in modules()]
     shown = next(each for each in own if each.module == module)
-    text = request.GET.get("q", "").strip()
+    text = request.GET.get("q", "").replace("\0", "").strip()
     rows = search_records(shown.records(), text) if text else shown.records()
     rows = rows.select_related("database", "batch").order_by("-assigned_at", "-pk")
     context = {

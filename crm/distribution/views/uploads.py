@@ -123,7 +123,8 @@ def undo(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
         undo_import(database=database, by=request.user)
     except Refused as refused:
         messages.error(request, str(refused))
-        return go_to(database.get_absolute_url())
+        gone = not module.Database.objects.filter(pk=pk).exists()
+        return go_to(reverse("databases", args=[module]) if gone else database.get_absolute_url())
     messages.success(request, _("The import of “%(name)s” is undone.") % {"name": database})
     return go_to(reverse("databases", args=[module]))
 

@@ -33,6 +33,8 @@ class Command(BaseCommand):
             person = services.add_person(**described, password=password, by=None)
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
+        if password and (weakness := services.weakness_of(password, person)):
+            self.stderr.write(f"Note: this is a weak password. {weakness}")
         link = "" if password else password_links.make_link(person, site=settings.SITE_URL)
         if as_json:
             self.stdout.write(

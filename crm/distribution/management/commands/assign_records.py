@@ -25,19 +25,24 @@ class Command(BaseCommand):
         parser.add_argument("--staff", required=True, help="the staff member's username")
         parser.add_argument("--count", required=True, type=int)
         parser.add_argument("--batch", type=int, help="into this batch (where the module allows it)")
-        parser.add_argument("--by", help="the acting admin's username; the first active owner or admin without it")
+        parser.add_argument(
+            "--by",
+            help="the acting admin's username; without it the first owner or admin, or where there is none the staff"
+            " member",
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *, module: str, database: int, staff: str, count: int, **options: Any) -> None:
         try:
             chosen = get_module(module)
+            person = _found(User.objects.filter(username__iexact=staff), f"person {staff!r}")
             done = assign_random(
                 module=chosen,
                 database=_found(chosen.Database.objects.filter(pk=database), f"database {database} in {chosen.label}"),
-                staff=_found(User.objects.filter(username__iexact=staff), f"person {staff!r}"),
+                staff=person,
                 count=count,
                 batch=_batch(chosen, options["batch"]),
-                by=_actor(options["by"]),
+                by=_actor(options["by"]) or person,
             )
         except Refused as error:
             raise CommandError(str(error), returncode=1) from error
@@ -57,8 +62,8 @@ def _batch(module: Module, pk: int | None) -> BaseBatch | None:
     return None if pk is None else _found(module.Batch.objects.filter(pk=pk), f"batch {pk} in {module.label}")
 
 
-def _actor(username: str | None) -> User:
+def _actor(username: str | None) -> User | None:
     admins = User.objects.admins()
     if username:
         return _found(admins.filter(username__iexact=username), f"active admin {username!r}")
-    return _found(admins.order_by("-role", "pk"), "active owner or admin to act as; add one with manage.py add_person")
+    return admins.order_by("-role", "pk").first()

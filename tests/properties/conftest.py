@@ -1,0 +1,3 @@
+from tests.distribution.conftest import make, module
+
+__all__ = ["make", "module"]

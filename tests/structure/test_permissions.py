@@ -1,0 +1,393 @@
+"""Who may open which page: every URL is in the matrix, and everybody else gets nowhere and changes nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Model
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from crm.accounts.models import User
+from crm.distribution.assignment import assign_random
+from crm.distribution.forms import OnceForm
+from crm.products.models import Product
+from crm.registry import Module, get_module
+from tests.distribution.sql import ask
+from tests.factories.accounts import UserFactory
+from tests.factories.distribution import UploadFactory, factories_of, fill
+from tests.factories.products import ProductFactory
+
+pytestmark = pytest.mark.django_db
+
+SIGN_IN = "/accounts/login/"
+
+# Of a file with one column and one row.
+INSPECTION = {
+    "layout": {"kind": "csv", "header_row": 1, "columns": 1, "encoding": "utf-8", "delimiter": ",", "sheet": None},
+    "sheets": [],
+    "headers": ["user"],
+    "sample_rows": [[2, ["budi"], None]],
+    "notes": [],
+}
+
+
+@dataclass
+class World:
+    """One of everything. `own` is Sari's, and `foreign` somebody else's."""
+
+    module: Module
+    sari: User
+    tono: User
+    idle: User
+    gone: User
+    product: Product
+    inactive: Product
+    database: Model
+    archived: Model
+    untouched: Model
+    upload: Model
+    imported: Model
+    own_batch: Model
+    own_record: Model
+    own_notice: Model
+
+
+@pytest.fixture
+def world(admin, staff, other_staff) -> World:
+    module = get_module("memberwd")
+    make = factories_of(module)
+    product = ProductFactory()
+    imported = UploadFactory(module=module.key, product=product, state="imported", inspection=INSPECTION)
+    database, archived, untouched = (
+        make.database(product=product, name="Used", upload=imported),
+        make.database(product=product, archived_at=timezone.now(), archived_by=admin),
+        make.database(product=product),
+    )
+    for each in (database, untouched):
+        fill(each, 9)
+    batch = assign_random(module=module, database=database, staff=staff, count=3, by=admin).batch
+    assign_random(module=module, database=database, staff=other_staff, count=2, by=admin)
+    return World(
+        module=module,
+        sari=staff,
+        tono=other_staff,
+        idle=UserFactory(),
+        gone=UserFactory(is_active=False, deactivated_at=timezone.now()),
+        product=product,
+        inactive=ProductFactory(is_active=False),
+        database=database,
+        archived=archived,
+        untouched=untouched,
+        upload=UploadFactory(
+            module=module.key,
+            product=product,
+            state="ready",
+            inspection=INSPECTION,
+            mapping={"customer_id": 0, "name": None, "phone": None},
+            report={"accepted": 1, "file_rows": 1, "duplicates": 0, "rejected": 0, "blank": 0, "bad_phones": 0},
+        ),
+        imported=imported,
+        own_batch=batch,
+        own_record=batch.records.first(),
+        own_notice=staff.notices.first(),
+    )
+
+
+class Who(Enum):
+    PUBLIC = "anybody"
+    SIGNED_IN = "anybody who is signed in"
+    ADMINS = "admins and owners; 403 for staff"
+    STAFF = "staff; 403 for admins"
+    OWN = "whose it is, and admins; 404 for other staff"
+    PERSONAL = "only whose it is; 404 for everybody else"
+
+
+@dataclass(frozen=True)
+class Page:
+    """`args` of the URL, and `data` of a POST that would be accepted. `changes`: that POST writes something."""
+
+    who: Who
+    methods: str = "GET"
+    args: Callable[[World], list[Any]] = lambda world: []
+    data: Callable[[World], dict[str, Any]] = lambda world: {}
+    changes: bool = False
+    by: str = "admin"
+    """Who may do it, for the check that `data` really would change something."""
+    opens: tuple[int, ...] = (200, 302, 303)
+    """What those who may open it are answered."""
+
+
+def of_module(*names: str) -> Callable[[World], list[Any]]:
+    """The module, then the keys of these attributes of the world."""
+    return lambda world: [world.module, *(getattr(world, name).pk for name in names)]
+
+
+def of(name: str) -> Callable[[World], list[Any]]:
+    return lambda world: [getattr(world, name).pk]
+
+
+def token() -> dict[str, Any]:
+    return {"token": OnceForm()["token"].value()}
+
+
+def new_file(world: World) -> dict[str, Any]:
+    return {"file": SimpleUploadedFile("b.csv", b"user\nx\n"), "product": world.product.pk, "name": "B", **token()}
+
+
+def chosen(world: World, *, assigned: bool, **more: Any) -> dict[str, Any]:
+    records = world.database.records.filter(status="assigned" if assigned else "available")
+    holders = Counter(record.assignee_id for record in records if record.assignee_id).most_common()
+    expected = ";".join([str(len(records)), *(f"{pk}:{count}" for pk, count in holders)])
+    return {"ids": [record.pk for record in records], "expected": expected, **token(), **more}
+
+
+# These people have neither a password to be asked for nor a second factor to show or to turn off.
+NO_PASSWORD, NO_TWO_FACTOR = (403,), (404,)
+
+MATRIX: dict[str, Page] = {
+    "home": Page(Who.SIGNED_IN),
+    "overview": Page(Who.ADMINS),
+    "healthz": Page(Who.PUBLIC),
+    # Sign-in and one's own account: the library's views, and two of our own.
+    "account_login": Page(Who.PUBLIC, "GET POST"),
+    "account_logout": Page(Who.SIGNED_IN, "GET POST"),
+    "account_reauthenticate": Page(Who.SIGNED_IN, "GET POST", opens=NO_PASSWORD),
+    "account_change_password": Page(Who.SIGNED_IN, "GET POST"),
+    "account_set_password": Page(Who.SIGNED_IN, "GET POST"),
+    "account_reset_password": Page(Who.PUBLIC, "GET POST"),
+    "account_reset_password_done": Page(Who.PUBLIC),
+    "account_reset_password_from_key_done": Page(Who.PUBLIC),
+    "account_reset_password_from_key": Page(Who.PUBLIC, args=lambda world: ["1", "wrong-key"]),
+    "profile": Page(Who.SIGNED_IN, "GET POST"),
+    "own_email": Page(Who.SIGNED_IN, "GET POST"),
+    "mfa_index": Page(Who.SIGNED_IN),
+    "mfa_authenticate": Page(Who.PUBLIC, "GET POST"),
+    "mfa_reauthenticate": Page(Who.SIGNED_IN, "GET POST", opens=NO_PASSWORD),
+    "mfa_activate_totp": Page(Who.SIGNED_IN, "GET POST"),
+    "mfa_deactivate_totp": Page(Who.SIGNED_IN, "GET POST", opens=NO_TWO_FACTOR),
+    "mfa_view_recovery_codes": Page(Who.SIGNED_IN, opens=NO_TWO_FACTOR),
+    "mfa_generate_recovery_codes": Page(Who.SIGNED_IN, "GET POST"),
+    "mfa_download_recovery_codes": Page(Who.SIGNED_IN, opens=NO_TWO_FACTOR),
+    # People
+    "people": Page(Who.ADMINS),
+    "person_invite": Page(
+        Who.ADMINS, "GET POST", data=lambda world: {"username": "new", "name": "New", "role": "staff"}, changes=True
+    ),
+    "person": Page(
+        Who.ADMINS, "GET POST", of("tono"), lambda world: {"username": "tono", "name": "Renamed"}, changes=True
+    ),
+    "person_role": Page(Who.ADMINS, "POST", of("gone"), lambda world: {"role": "admin"}, changes=True, by="owner"),
+    "person_deactivate": Page(Who.ADMINS, "GET POST", of("idle"), changes=True),
+    "person_reactivate": Page(Who.ADMINS, "POST", of("gone"), changes=True),
+    "person_unlock": Page(Who.ADMINS, "POST", of("tono")),
+    "person_send_link": Page(Who.ADMINS, "POST", of("tono")),
+    "person_reset_two_factor": Page(Who.ADMINS, "POST", of("tono")),
+    # Products
+    "products": Page(Who.ADMINS),
+    "product_add": Page(Who.ADMINS, "GET POST", data=lambda world: {"name": "New"}, changes=True),
+    "product_rename": Page(Who.ADMINS, "GET POST", of("product"), lambda world: {"name": "Renamed"}, changes=True),
+    "product_deactivate": Page(Who.ADMINS, "POST", of("product"), changes=True),
+    "product_reactivate": Page(Who.ADMINS, "POST", of("inactive"), changes=True),
+    # Notifications
+    "notices": Page(Who.SIGNED_IN),
+    "notices_bell": Page(Who.SIGNED_IN),
+    "notices_read_all": Page(Who.SIGNED_IN, "POST"),
+    "notice_open": Page(Who.PERSONAL, "POST", of("own_notice"), changes=True, by="staff"),
+    "notice_read": Page(Who.PERSONAL, "POST", of("own_notice"), changes=True, by="staff"),
+    # Databases, records, batches
+    "databases": Page(Who.ADMINS, args=of_module()),
+    "database": Page(Who.ADMINS, args=of_module("database")),
+    "assign_at_random": Page(
+        Who.ADMINS,
+        "POST",
+        of_module("database"),
+        lambda world: {"staff": world.sari.pk, "count": 2, **token()},
+        changes=True,
+    ),
+    "archive_database": Page(Who.ADMINS, "POST", of_module("database"), changes=True),
+    "restore_database": Page(Who.ADMINS, "POST", of_module("archived"), changes=True),
+    "undo_import": Page(Who.ADMINS, "POST", of_module("untouched"), changes=True),
+    "records": Page(Who.ADMINS, args=of_module()),
+    "assign_records": Page(
+        Who.ADMINS,
+        "POST",
+        of_module(),
+        lambda world: chosen(world, assigned=False, staff=world.sari.pk),
+        changes=True,
+    ),
+    "recall_records": Page(Who.ADMINS, "POST", of_module(), lambda world: chosen(world, assigned=True), changes=True),
+    "transfer_records": Page(
+        Who.ADMINS,
+        "POST",
+        of_module(),
+        lambda world: chosen(world, assigned=True, staff=world.sari.pk),
+        changes=True,
+    ),
+    "record": Page(Who.OWN, args=of_module("own_record")),
+    "batches": Page(Who.ADMINS, args=of_module()),
+    "batch": Page(Who.OWN, args=of_module("own_batch")),
+    "my_records": Page(Who.STAFF, args=of_module()),
+    # Uploads
+    "new_upload": Page(Who.ADMINS, "GET POST", of_module(), new_file, changes=True),
+    "upload": Page(Who.ADMINS, args=of_module("upload")),
+    "reread_upload": Page(
+        Who.ADMINS,
+        "POST",
+        of_module("upload"),
+        lambda world: {"encoding": "utf-8", "delimiter": ",", "header_row": 1, "customer_id": 0},
+        changes=True,
+    ),
+    "start_import": Page(Who.ADMINS, "POST", of_module("upload"), changes=True),
+    "discard_upload": Page(Who.ADMINS, "POST", of_module("upload"), changes=True),
+    "left_out_rows": Page(Who.ADMINS, args=of_module("imported")),
+}
+
+# What a URL needs in its query beside its arguments.
+QUERY: dict[str, Callable[[World], str]] = {"assign_records": lambda world: f"?database={world.database.pk}"}
+
+EVERY_ROLE = {"anonymous", "staff", "other_staff", "admin", "owner"}
+ALLOWED = {
+    Who.PUBLIC: EVERY_ROLE,
+    Who.SIGNED_IN: EVERY_ROLE - {"anonymous"},
+    Who.ADMINS: {"admin", "owner"},
+    Who.STAFF: {"staff", "other_staff"},
+    Who.OWN: {"staff", "admin", "owner"},
+    Who.PERSONAL: {"staff"},
+}
+REFUSAL = {Who.ADMINS: 403, Who.STAFF: 403, Who.OWN: 404, Who.PERSONAL: 404}
+
+
+def patterns_of(resolver: URLResolver) -> Iterator[URLPattern]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield pattern
+        else:
+            yield from patterns_of(pattern)
+
+
+PATTERNS = list(patterns_of(get_resolver()))
+OF_AN_OBJECT = [pattern.name for pattern in PATTERNS if "<int:pk>" in str(pattern.pattern)]
+
+
+def test_every_url_is_in_the_matrix_and_has_a_name_of_its_own():
+    names = [pattern.name for pattern in PATTERNS]
+    assert None not in names
+    assert len(names) == len(set(names))
+    assert set(names) == MATRIX.keys()
+
+
+@pytest.fixture
+def browsers(admin, owner, staff, other_staff) -> dict[str, Client]:
+    """One for each role."""
+    people = {"staff": staff, "other_staff": other_staff, "admin": admin, "owner": owner}
+    browsers = {role: Client() for role in EVERY_ROLE}
+    for role, person in people.items():
+        browsers[role].force_login(person)
+    return browsers
+
+
+def requests_of(name: str, world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The method, the URL and the data of each way to ask for the page."""
+    page = MATRIX[name]
+    url = reverse(name, args=page.args(world)) + QUERY.get(name, lambda world: "")(world)
+    for method in page.methods.split():
+        yield method, url, page.data(world) if method == "POST" else {}
+
+
+def send(client: Client, method: str, url: str, data: dict[str, Any], **options: Any):
+    return getattr(client, method.lower())(url, data, **options)
+
+
+NOT_DATA = ("django_session", "axes_accessattempt", "axes_accesslog", "cache_entry")
+
+
+def everything() -> dict[str, str]:
+    """What all tables hold, except for the traces that any request leaves."""
+    tables = ask("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+    content = [
+        f"SELECT '{table}', md5(string_agg(t::text, '|' ORDER BY t::text)) FROM \"{table}\" AS t"
+        for (table,) in tables
+        if table not in NOT_DATA
+    ]
+    return dict(ask(" UNION ALL ".join(content)))
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_a_page_opens_for_those_and_only_those_who_may_see_it(world, browsers, name):
+    page = MATRIX[name]
+    before = everything()
+    for role in EVERY_ROLE - ALLOWED[page.who]:
+        for method, url, data in requests_of(name, world):
+            answer = send(browsers[role], method, url, data)
+            fragment = send(browsers[role], method, url, data, headers={"HX-Request": "true", "HX-Target": "list"})
+            if role == "anonymous":
+                assert answer.status_code == 302, method
+                assert answer["Location"].startswith(SIGN_IN), method
+                assert fragment.status_code == 401, method
+            else:
+                assert answer.status_code == fragment.status_code == REFUSAL[page.who], (role, method)
+    assert everything() == before, "an outsider changed something"
+    for role in ALLOWED[page.who]:
+        for method, url, data in requests_of(name, world):
+            if method == "GET":
+                answer = send(browsers[role], method, url, data)
+                assert answer.status_code in page.opens, role
+                to_sign_in = answer.status_code == 302 and answer["Location"].startswith(SIGN_IN)
+                assert not to_sign_in or page.who == Who.PUBLIC, role
+
+
+@pytest.mark.parametrize("name", [name for name, page in MATRIX.items() if page.changes])
+def test_what_outsiders_sent_would_have_changed_something(world, browsers, name):
+    """Otherwise the test above would prove nothing about POSTs."""
+    [(method, url, data)] = [request for request in requests_of(name, world) if request[0] == "POST"]
+    before = everything()
+    answer = send(browsers[MATRIX[name].by], method, url, data)
+    assert answer.status_code in (200, 302, 303), answer.content.decode()[:2000]
+    assert everything() != before
+
+
+def test_what_changes_something_cannot_be_done_by_a_link(world, browsers):
+    before = everything()
+    for name in [name for name, page in MATRIX.items() if "GET" not in page.methods]:
+        url = reverse(name, args=MATRIX[name].args(world))
+        for role, browser in browsers.items():
+            assert browser.get(url).status_code == (302 if role == "anonymous" else 405), name
+    assert everything() == before
+
+
+def test_a_post_without_the_token_against_forgery_is_refused(world, browsers):
+    for browser in browsers.values():
+        browser.handler.enforce_csrf_checks = True
+    before = everything()
+    for name, page in MATRIX.items():
+        for method, url, data in requests_of(name, world):
+            if method == "POST":
+                assert browsers[page.by].post(url, data).status_code == 403, name
+    assert everything() == before
+
+
+def test_what_is_not_there_and_what_is_of_another_module_is_404_for_admins_too(world, browsers):
+    assert {"database", "record", "batch", "upload", "person", "product_rename"} <= set(OF_AN_OBJECT)
+    before = everything()
+    for name in OF_AN_OBJECT:
+        page = MATRIX[name]
+        args = page.args(world)
+        attempts = [[*args[:-1], 999_999_999], [*args[:-1], 99_999_999_999_999_999_999]]
+        if isinstance(args[0], Module):
+            attempts.append([get_module("records"), *args[1:]])
+        for attempt in attempts:
+            for method in page.methods.split():
+                answer = send(browsers["owner"], method, reverse(name, args=attempt), page.data(world))
+                assert answer.status_code == 404, (name, attempt, method)
+    assert everything() == before
+
+
+def test_there_is_no_such_module(browsers):
+    for path in ("/nothing/databases/", "/distribution/records/", "/Records/databases/"):
+        assert browsers["admin"].get(path).status_code == 404
