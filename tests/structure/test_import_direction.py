@@ -21,8 +21,10 @@ ALLOWED: dict[str, set[str]] = {
     "crm.products": FOUNDATION | {"crm.accounts"},
     "crm.notices": FOUNDATION | {"crm.accounts"},
     "crm.distribution": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices"},
-    "crm.home": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices", "crm.distribution"},
+    "crm.home": FOUNDATION
+    | {"crm.accounts", "crm.products", "crm.notices", "crm.distribution", "crm.tasks", "crm.runtime"},
     "crm.runtime": set(),
+    "crm.tasks": {"crm.runtime"},
     "crm.settings": {"crm.runtime"},
     "crm.urls": set(),
     "crm.asgi": set(),
