@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crm.runtime.postgres import Cluster
-from tests.runtime.helpers import eventually, is_down
+from tests.runtime.processes import eventually, is_down
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ import pytest
 from crm.runtime import ROOT
 from crm.runtime.postgres import Cluster
 from crm.runtime.supervisor import is_loopback
-from tests.runtime.helpers import eventually, is_down, keeper, kill, postmaster, query
+from tests.runtime.processes import eventually, is_down, keeper, kill, postmaster, query
 from tests.runtime.run import Run
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from crm.runtime.postgres import Cluster
 from crm.runtime.task_watch import RETRY, WORK, give_back_tasks, tasks_are_stuck
-from tests.runtime.helpers import eventually, kill, query
+from tests.runtime.processes import eventually, kill, query
 from tests.runtime.run import Run
 
 PATIENCE = 4
