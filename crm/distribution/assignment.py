@@ -68,7 +68,7 @@ def assign_random(
     if count > MOST_AT_ONCE:
         raise Refused(_("At most %(most)s records can be assigned at once.") % {"most": f"{MOST_AT_ONCE:,}"})
     with operation("records.assign", by=by):
-        _lock_working(staff)
+        lock_working(staff)
         _check(module, database, staff, batch)
         drawn = _draw(module, database, count)
         return _hand_out(module, database, staff, by, batch, drawn)
@@ -91,7 +91,7 @@ def assign_picked(
     if not wanted:
         raise Refused(_("Choose the records to assign."))
     with operation("records.assign", by=by):
-        _lock_working(staff)
+        lock_working(staff)
         _check(module, database, staff, batch)
         free = module.Record.objects.filter(database=database).with_ids(wanted).in_pool().locked_ids()
         if len(free) < len(wanted):
@@ -127,7 +127,7 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
     model = records.model
     Batch = module_of(model).Batch
     with operation("records.transfer", by=by):
-        _lock_working(to)
+        lock_working(to)
         selected = records.count()
         ids = records.assigned().exclude(assignee=to).locked_ids()
         moving = model.objects.with_ids(ids)
@@ -185,7 +185,7 @@ def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch
         raise Refused(_("That batch belongs to another database or another person."))
 
 
-def _lock_working(staff: User) -> None:
+def lock_working(staff: User) -> None:
     """Holds the person as they are until the transaction ends, so that nobody is deactivated meanwhile."""
     with transaction.get_connection().cursor() as cursor:
         cursor.execute(

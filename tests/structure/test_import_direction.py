@@ -35,7 +35,6 @@ ALLOWED: dict[str, set[str]] = {
 
 # Only for a type checker, or only for the time after the apps are ready: (importer, imported) and why.
 EXCEPTIONS = {
-    ("crm.registry", "crm.distribution"): "names the abstract models in annotations; not imported when it runs",
     ("crm.history", "crm.accounts"): "names the user model in annotations; not imported when it runs",
 }
 
