@@ -68,7 +68,7 @@ class CompositeForeignKey(BaseConstraint):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, CompositeForeignKey):
             return self.deconstruct() == other.deconstruct()
-        return NotImplemented
+        return NotImplemented  # Python's word for: ask the other one
 
     __hash__ = BaseConstraint.__hash__
 

@@ -7,6 +7,8 @@ import structlog
 from django.db import Error, connection
 from django_q.status import Stat
 
+from crm.runtime.task_watch import STUCK, parameters
+
 log = structlog.get_logger(__name__)
 
 
@@ -16,21 +18,25 @@ class Health:
 
     status: Literal["ok", "degraded", "failed"]
     database: Literal["ok", "failed"]
-    tasks: Literal["ok", "not running", "unknown"]
+    tasks: Literal["ok", "not running", "stuck", "unknown"]
 
     as_dict = asdict
 
 
 def check_health() -> Health:
-    """Asks the database, and the shared cache for a sign of life from a task cluster in the last three seconds.
+    """Asks the database, and the shared cache for a sign of life from a task cluster in the last three seconds; a
+    cluster that lives but lets tasks wait while it does not work is stuck.
 
     Without tasks the pages still work (degraded); without the database nothing does (failed).
     """
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute(f"SELECT {STUCK}", parameters())
+            stuck = cursor.fetchone()[0]
         tasks_run = bool(Stat.get_all())
     except Error as error:
         log.error("health.database_failed", error=str(error))
         return Health("failed", "failed", "unknown")
-    return Health("ok", "ok", "ok") if tasks_run else Health("degraded", "ok", "not running")
+    if not tasks_run:
+        return Health("degraded", "ok", "not running")
+    return Health("degraded", "ok", "stuck") if stuck else Health("ok", "ok", "ok")

@@ -31,7 +31,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 while the database answers, else 503; with `?strict` also 503 when no task cluster runs."""
+    """200 while the database answers, else 503; with `?strict` also 503 when tasks are not done."""
     health = check_health()
     healthy = health.status == "ok" or (health.status == "degraded" and "strict" not in request.GET)
     return JsonResponse(health.as_dict(), status=200 if healthy else 503)

@@ -46,7 +46,12 @@ def ensure_database() -> Lease | None:
     return embedded_cluster().ensure()
 
 
+def is_configured() -> bool:
+    """Whether anybody has said how to run: with a secret, or in demo mode."""
+    return bool(os.environ.get("DEMO") or os.environ.get("SECRET_KEY"))
+
+
 def use_demo_defaults() -> None:
     """Switch demo mode on for whoever has configured nothing. A web server started otherwise refuses instead."""
-    if not os.environ.get("DEMO") and not os.environ.get("SECRET_KEY"):
+    if not is_configured():
         os.environ["DEMO"] = "1"

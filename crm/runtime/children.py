@@ -15,6 +15,10 @@ LONGEST_DELAY = 30.0
 HEALTHY_SECONDS = 60.0
 
 
+def say(text: str) -> None:
+    print(f"fifty: {text}", flush=True)
+
+
 @dataclass
 class Child:
     """A command to keep running. `seconds_to_end` is what it gets between SIGTERM and SIGKILL."""
@@ -62,9 +66,9 @@ class Child:
             self._kill_rest()
             self._delay = FIRST_DELAY if now - self.started > HEALTHY_SECONDS else min(self._delay * 2, LONGEST_DELAY)
             self._restart_at = now + self._delay
-            print(f"fifty: {self.name} ended with status {self._process.returncode}", flush=True)
+            say(f"{self.name} ended with status {self._process.returncode}")
         elif now >= self._restart_at:
-            print(f"fifty: {self.name} is started again", flush=True)
+            say(f"{self.name} is started again")
             self.start()
 
     def ask_to_end(self) -> None:

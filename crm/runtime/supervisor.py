@@ -6,33 +6,21 @@ tasks run under guards (guard.py), and the database has a keeper that stops it w
 
 import argparse
 import http.client
+import ipaddress
 import os
 import signal
 import socket
 import sys
 import time
-from types import FrameType
 
-import psycopg
-
-from crm.runtime import ROOT, database_url, embedded_cluster, ensure_database, env, use_demo_defaults
-from crm.runtime.children import Child
+from crm.runtime import ROOT, embedded_cluster, ensure_database, env, is_configured, use_demo_defaults
+from crm.runtime.children import Child, say
 from crm.runtime.guard import die_with_parent
 from crm.runtime.postgres import Lease, StartError
-from crm.runtime.task_watch import PATIENCE, tasks_are_stuck
+from crm.runtime.stopping import Stop, stop_on_signals
+from crm.runtime.tasks import WATCH_SECONDS, TaskCluster
 
-WATCH_SECONDS = 0.5
-TASK_WATCH_SECONDS = 10.0
 READY_SECONDS = 60.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Stop(BaseException):
-    """Somebody asked us to stop."""
-
-
-def say(text: str) -> None:
-    print(f"fifty: {text}", flush=True)
 
 
 def address() -> tuple[str, int]:
@@ -52,25 +40,37 @@ def address() -> tuple[str, int]:
     return host, int(port)
 
 
+def choose_mode(host: str) -> None:
+    """Demo mode where nothing is configured. Raises StartError if others could then reach it at `host`."""
+    if not is_configured() and not is_loopback(host):
+        raise StartError(
+            f"HOST is {host}, where others can reach this machine, and nothing is configured: Fifty would run in demo "
+            "mode, with a secret and passwords that everybody knows. Set SECRET_KEY and ALLOWED_HOSTS (see "
+            ".env.example), or DEMO=1 if you want the demo there all the same."
+        )
+    use_demo_defaults()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can be reached from this machine only. Raises OSError for a name that nobody knows."""
+    return all(ipaddress.ip_address(found[4][0]).is_loopback for found in socket.getaddrinfo(host, None))
+
+
 class Supervisor:
     """The parts, from the first to be started to the last to be stopped."""
 
     def __init__(self, host: str, port: int) -> None:
         self.port = port
         self.lease: Lease | None = None
-        self.checked_tasks = 0.0
-        self.prepare = self._child("The preparation", 5, "crm.runtime.prepare")
+        self.prepare = Child("The preparation", [sys.executable, "-m", "crm.runtime.prepare"], 5, ROOT)
         netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.reachable_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-        gunicorn = ["gunicorn", "crm.wsgi:application", "--bind", netloc, "--worker-class", "gthread"]
-        gunicorn += ["--workers", "2", "--threads", "4", "--graceful-timeout", "8", "--log-level", "warning"]
-        self.web = self._child("The web server", 10, *gunicorn, "--no-control-socket")
-        self.tasks = self._child("The task cluster", 20, str(ROOT / "manage.py"), "qcluster")
+        gunicorn = [sys.executable, "-m", "gunicorn", "crm.wsgi:application", "--bind", netloc]
+        gunicorn += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+        gunicorn += ["--graceful-timeout", "8", "--log-level", "warning", "--no-control-socket"]
+        self.web = Child("The web server", gunicorn, 10, ROOT)
+        self.tasks = TaskCluster()
         self.url = f"http://{netloc.replace(host, self.reachable_host)}"
-
-    def _child(self, name: str, seconds_to_end: float, program: str, *arguments: str) -> Child:
-        module = [] if program.endswith(".py") else ["-m"]
-        return Child(name, [sys.executable, *module, program, *arguments], seconds_to_end, ROOT)
 
     def start(self) -> None:
         """Start everything and wait until the first page can be had. Raises StartError."""
@@ -82,7 +82,8 @@ class Supervisor:
         self.web.start()
         self.tasks.start()
         self._wait_until_ready()
-        print(f"\nFifty runs at {self.url}\n{sign_ins.rstrip()}\nCtrl-C stops it.\n", flush=True)
+        mode = " in demo mode" if env.bool("DEMO", default=False) else ""
+        print(f"\nFifty runs{mode} at {self.url}\n{sign_ins.rstrip()}\nCtrl-C stops it.\n", flush=True)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -109,9 +110,8 @@ class Supervisor:
         while True:
             time.sleep(WATCH_SECONDS)
             self.web.restart_if_ended()
-            self.tasks.restart_if_ended()
+            self.tasks.watch()
             self._watch_database()
-            self._watch_tasks()
 
     def _watch_database(self) -> None:
         if self.lease is None:
@@ -121,22 +121,6 @@ class Supervisor:
                 say("The database's keeper had ended; database and keeper are started again")
         except StartError as error:
             say(f"{error}\nTrying again.")
-
-    def _watch_tasks(self) -> None:
-        """Restart a task cluster that has stopped taking tasks. One that has just started gets time to begin."""
-        now = time.monotonic()
-        if now - self.checked_tasks < TASK_WATCH_SECONDS or now - self.tasks.started < PATIENCE.total_seconds():
-            return
-        self.checked_tasks = now
-        try:
-            if not tasks_are_stuck(database_url()):
-                return
-        except psycopg.Error as error:
-            say(f"The waiting tasks could not be looked at: {error}")
-            return
-        say("The task cluster takes no tasks and is restarted")
-        self.tasks.kill()
-        self.tasks.start()
 
     def stop(self) -> None:
         """Stop web and tasks gracefully, then the database; within half a minute."""
@@ -153,10 +137,6 @@ class Supervisor:
     def kill(self) -> None:
         for child in (self.prepare, self.web, self.tasks):
             child.kill()
-
-
-def on_signal(_signum: int, _frame: FrameType | None) -> None:
-    raise Stop
 
 
 def supervise(supervisor: Supervisor) -> int:
@@ -183,11 +163,11 @@ def main() -> int:
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when the process that started this ends")
     if parser.parse_args().stop_with_parent:
         die_with_parent(os.getppid(), signal.SIGTERM)
-    use_demo_defaults()
-    for signum in STOP_SIGNALS:
-        signal.signal(signum, on_signal)
+    stop_on_signals()
     try:
-        return supervise(Supervisor(*address()))
+        host, port = address()
+        choose_mode(host)
+        return supervise(Supervisor(host, port))
     except StartError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,9 @@
-"""Is the task cluster stuck? django-q2 can deadlock when one of its workers is killed at a bad moment."""
+"""Is the task cluster stuck? django-q2 can deadlock when one of its processes is killed at a bad moment: an idle
+worker that is killed leaves the queue's lock taken for ever, and the tasks that were pulled into it wait.
+
+Real work is visible: a task that runs holds an advisory lock of the class WORK, whose second key is the task's row
+in the queue (crm.tasks). PostgreSQL gives it up when the worker ends, however it ends.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -6,24 +11,68 @@ from typing import Any
 import environ
 import psycopg
 
-# A waiting task is taken within a second; a task that waits behind a running one leaves that one taken.
-PATIENCE = timedelta(seconds=120)
+WORK = 50_000
+"""The first key of the advisory locks of running tasks."""
 
-# `lock` is the time from which a task may be taken; taking it sets `lock` to a time in the future.
-STUCK = """
-    SELECT coalesce(min(lock) < now() - %s, false) AND NOT coalesce(max(lock) > now(), false)
-    FROM django_q_ormq
+PATIENCE = timedelta(seconds=120)
+"""How long a task may wait while nobody works. One that a sound cluster can run starts within a second."""
+
+RETRY = timedelta(seconds=2400)
+"""How long a task stays pulled before it is offered again: Q_CLUSTER's `retry`, for those who run without Django."""
+
+RUNNING = """
+    SELECT objid::bigint FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = %(work)s AND objsubid = 2 AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
+# `lock` is the time from which a task may be taken; taking it sets `lock` to that moment + RETRY.
+STUCK = f"""
+    EXISTS (
+      SELECT FROM django_q_ormq
+      WHERE CASE WHEN lock > now() THEN lock - %(retry)s ELSE lock END < now() - %(patience)s
+    ) AND NOT EXISTS ({RUNNING})
+"""
 
-def tasks_are_stuck(database_url: str) -> bool:
-    """Whether a task has been due for PATIENCE while no task is taken. Raises psycopg.Error.
+# Looked at once a minute, unless the cluster's own guard hangs.
+SCHEDULES_WAIT = f"""
+    EXISTS (SELECT FROM django_q_schedule WHERE repeats <> 0 AND next_run < now() - %(patience)s)
+    AND NOT EXISTS ({RUNNING})
+"""
 
-    A cluster that hangs with a task in its hands is noticed when that task's time (`retry`) has run out.
+GIVE_BACK = f"""
+    UPDATE django_q_ormq SET lock = now() WHERE lock > now() AND id NOT IN ({RUNNING})
+"""  # noqa: S608  (no values are put in)
+
+
+def parameters(patience: timedelta = PATIENCE) -> dict[str, Any]:
+    """The parameters of the statements above."""
+    return {"work": WORK, "retry": RETRY, "patience": patience}
+
+
+def tasks_are_stuck(database_url: str, patience: timedelta = PATIENCE) -> bool:
+    """Whether a task, pulled or not, or a schedule has waited for `patience` while nobody works.
+
+    Also true for the moment between two tasks if the second has waited so long behind the first: believe it when it
+    is said twice. Raises psycopg.Error.
     """
-    with psycopg.connect(**connection_parameters(database_url), autocommit=True, connect_timeout=5) as connection:
-        row = connection.execute(STUCK, [PATIENCE]).fetchone()
+    with _connect(database_url) as connection:
+        row = connection.execute(f"SELECT ({STUCK}) OR ({SCHEDULES_WAIT})", parameters(patience)).fetchone()
     return bool(row and row[0])
+
+
+def give_back_tasks(database_url: str) -> int:
+    """Offers anew the tasks that were pulled and do not run; how many they are. For after a stuck cluster's end.
+
+    On several machines, another one's queue may hold such a task too, which then runs twice: tasks bear that.
+    Raises psycopg.Error.
+    """
+    with _connect(database_url) as connection:
+        return connection.execute(GIVE_BACK, parameters()).rowcount
+
+
+def _connect(database_url: str) -> psycopg.Connection:
+    return psycopg.connect(**connection_parameters(database_url), autocommit=True, connect_timeout=5)
 
 
 def connection_parameters(database_url: str) -> dict[str, Any]:

@@ -1,15 +1,21 @@
 """The sign of life at /healthz."""
 
 import os
+from datetime import timedelta
 from queue import Queue
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.utils import timezone
 from django_q.brokers import get_broker
+from django_q.models import OrmQ
 from django_q.status import Stat
+
+from crm.runtime.task_watch import RETRY
+from crm.tasks import end_work, show_work
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +68,39 @@ def test_without_tasks_the_pages_still_work(client):
 
 
 def test_strict_counts_missing_tasks_as_failure(client):
+    assert client.get("/healthz?strict").status_code == 503
+
+
+def waiting_task(*, seconds, pulled):
+    """A task that has waited so long, in the table or, pulled, in a cluster's hands."""
+    since = timezone.now() - timedelta(seconds=seconds)
+    return OrmQ.objects.create(key="fifty", payload="", lock=since + RETRY if pulled else since)
+
+
+def test_the_watch_and_the_queue_agree_how_long_a_task_stays_pulled():
+    assert settings.Q_CLUSTER["retry"] == RETRY.total_seconds()
+
+
+@pytest.mark.parametrize("pulled", [False, True], ids=["due", "pulled"])
+def test_a_cluster_that_lives_but_does_not_work_is_stuck(client, running_cluster, pulled):
+    waiting_task(seconds=130, pulled=pulled)
+    answer = client.get("/healthz?strict")
+    assert (answer.status_code, answer.json()["tasks"]) == (503, "stuck")
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("pulled", [False, True], ids=["due", "pulled"])
+def test_a_task_may_wait_for_a_while(client, running_cluster, pulled):
+    waiting_task(seconds=110, pulled=pulled)
+    assert client.get("/healthz?strict").status_code == 200
+
+
+def test_a_task_may_wait_behind_one_that_runs(client, running_cluster):
+    waiting_task(seconds=500, pulled=True)
+    running = {"ack_id": waiting_task(seconds=500, pulled=True).pk}
+    show_work(task=running)
+    assert client.get("/healthz?strict").status_code == 200
+    end_work(task=running)
     assert client.get("/healthz?strict").status_code == 503
 
 

@@ -16,7 +16,7 @@ import pytest
 from crm.runtime import ROOT
 from crm.runtime.accounts import command_prefix
 from crm.runtime.postgres import Cluster, StartError
-from tests.runtime.helpers import another_user, answers, end, eventually, is_down, keeper, kill, postmaster, query
+from tests.runtime.processes import another_user, answers, end, eventually, is_down, keeper, kill, postmaster, query
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another account")
 

@@ -5,95 +5,21 @@ A small project of its own stands in for the app, so that these tests stay quick
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from crm.runtime import ROOT
 from crm.runtime.postgres import Cluster
-from crm.runtime.task_watch import tasks_are_stuck
-from tests.runtime.helpers import eventually, is_down, keeper, kill, postmaster, query
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@dataclass
-class Run:
-    """A supervisor that was started in `project`, and what can be asked of it."""
-
-    project: Path
-    port: int = field(default_factory=free_port)
-    mark: str = field(default_factory=lambda: f"RUN_MARK={uuid.uuid4()}")
-    settings: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.cluster = Cluster(self.project / ".local/pg")
-        name, value = self.mark.split("=")
-        self.output = self.project / "output.txt"
-        environment = {"PATH": os.environ["PATH"], "PORT": str(self.port), "FIFTY_PG_DURABLE": "0", name: value}
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "crm.runtime.supervisor"],
-                cwd=self.project,
-                env=environment | self.settings,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait_until_running(self) -> None:
-        assert eventually(lambda: "Ctrl-C stops it" in self.output.read_text(), 30), self.output.read_text()
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as page:
-                return page.read() == b"well"
-        except OSError:
-            return False
-
-    def processes(self, words: str = "") -> list[int]:
-        """The processes of this run, apart from those of the database, whose command holds `words`; oldest first."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                ours = self.mark.encode() in (entry / "environ").read_bytes()
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue
-            if ours and words in command:
-                found.append(int(entry.name))
-        return sorted(found)
-
-    def nothing_is_left(self) -> bool:
-        return not self.processes() and is_down(self.cluster)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The stub project, in a directory with a space in its name."""
-    project = tmp_path / "a project"
-    shutil.copytree(Path(__file__).with_name("stub"), project / "crm")
-    shutil.copytree(ROOT / "crm/runtime", project / "crm/runtime")
-    shutil.copy(ROOT / "crm/wsgi.py", project / "crm")
-    shutil.copy(ROOT / "manage.py", project)
-    return project
+from crm.runtime.supervisor import is_loopback
+from tests.runtime.processes import eventually, is_down, keeper, kill, postmaster, query
+from tests.runtime.run import Run
 
 
 @pytest.fixture
@@ -195,26 +121,47 @@ def test_a_preparation_that_fails_ends_it(project: Path) -> None:
     assert run.nothing_is_left()
 
 
-def test_a_task_cluster_that_takes_no_tasks_counts_as_stuck(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path / "pg", durable=False)
-    lease = cluster.ensure()
-    query(cluster, "CREATE TABLE django_q_ormq (id serial, key text, payload text, lock timestamptz)")
+EVERYWHERE = "0.0.0.0"  # noqa: S104
 
-    def stuck_with(*seconds_from_now: int) -> bool:
-        with psycopg.connect(cluster.database_url()) as connection:
-            connection.execute("DELETE FROM django_q_ormq")
-            for seconds in seconds_from_now:
-                connection.execute(
-                    "INSERT INTO django_q_ormq (lock) VALUES (now() + make_interval(secs => %s))", [seconds]
-                )
-        return tasks_are_stuck(cluster.database_url())
 
-    assert not stuck_with()
-    assert not stuck_with(-60), "not yet"
-    assert stuck_with(-180)
-    assert not stuck_with(-180, +1800), "it waits behind one that is taken"
-    lease.release()
-    assert cluster.wait_until_stopped()
+def test_what_nobody_configured_says_that_it_is_a_demo(run: Run) -> None:
+    assert "Fifty runs in demo mode at http" in run.output.read_text()
+
+
+def test_what_is_configured_does_not(project: Path) -> None:
+    run = Run(project, settings={"SECRET_KEY": "s" * 50, "HOST": EVERYWHERE})
+    run.wait_until_running()
+    assert "Fifty runs at http" in run.output.read_text()
+    run.process.terminate()
+    assert run.process.wait(30) == 0
+    assert run.nothing_is_left()
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::"])
+def test_a_demo_that_nobody_asked_for_is_not_shown_to_others(project: Path, host: str) -> None:
+    run = Run(project, settings={"HOST": host})
+    assert run.process.wait(10) == 1
+    output = run.output.read_text()
+    assert f"HOST is {host}" in output
+    assert "Set SECRET_KEY and ALLOWED_HOSTS" in output
+    assert "DEMO=1" in output
+    assert not run.cluster.home.exists()
+
+
+def test_a_demo_that_somebody_insists_on_is_shown_to_others(project: Path) -> None:
+    run = Run(project, settings={"HOST": EVERYWHERE, "DEMO": "1"})
+    run.wait_until_running()
+    run.process.terminate()
+    assert run.process.wait(30) == 0
+    assert run.nothing_is_left()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("localhost", True), ("::1", True), ("10.0.0.5", False), ("::", False)],
+)
+def test_what_only_this_machine_can_reach(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
 
 
 def test_managing_needs_no_running_server(project: Path) -> None:

@@ -24,6 +24,7 @@ from crm.distribution.assignment import (
     Returned,
     assign_picked,
     assign_random,
+    lock_working,
     recall_records,
     transfer_records,
 )
@@ -97,6 +98,8 @@ def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
     if confirmed and form.is_valid():
 
         def run() -> str:
+            if staff := form.cleaned_data.get("staff"):
+                lock_working(staff)  # the person before the records, as everywhere
             _refuse_if_changed(selection, form.cleaned_data["expected"])
             return action.run(module, selection, form.cleaned_data, request.user)
 

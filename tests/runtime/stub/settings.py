@@ -12,4 +12,12 @@ ROOT_URLCONF = "crm.urls"
 DATABASES = {"default": environ.Env.db_url_config(database_url())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
-Q_CLUSTER = {"name": "stub", "orm": "default", "workers": 1, "timeout": 60, "retry": 300, "poll": 0.1}
+Q_CLUSTER = {
+    "name": "stub",
+    "orm": "default",
+    "workers": env.int("STUB_WORKERS", default=1),
+    "queue_limit": 2,
+    "timeout": 600,
+    "retry": 2400,
+    "poll": 0.1,
+}

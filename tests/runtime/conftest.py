@@ -1,0 +1,20 @@
+"""What the tests of crm.runtime share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crm.runtime import ROOT
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The stub project, in a directory with a space in its name."""
+    project = tmp_path / "a project"
+    shutil.copytree(Path(__file__).with_name("stub"), project / "crm")
+    shutil.copytree(ROOT / "crm/runtime", project / "crm/runtime")
+    for name in ("wsgi.py", "tasks.py"):
+        shutil.copy(ROOT / "crm" / name, project / "crm")
+    shutil.copy(ROOT / "manage.py", project)
+    return project
