@@ -4,7 +4,7 @@ Each module's `AppConfig.ready()` registers its description. What the modules sh
 asks which module it is, it asks the module's policy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ class Policy:
 
     validates: bool = False
     """Staff mark records as valid or invalid; invalid ones are archived and replaced (DB Bonanza, Member WD)."""
+
+    withdraw: Callable[[Any, Any], None] = lambda person, by: None
+    """Takes back what a staff member has asked for, when they leave: (person, by)."""
 
 
 @dataclass(frozen=True)

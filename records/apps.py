@@ -10,3 +10,4 @@ class RecordsConfig(AppConfig):
         from records.policy import MODULE
 
         register(MODULE)
+        from records import figures  # noqa: F401 (declares the numbers)

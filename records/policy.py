@@ -1,12 +1,25 @@
 """Normal DB: what is its own."""
 
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
 from crm.registry import Module, Policy
+
+if TYPE_CHECKING:
+    from crm.accounts.models import User
+
+
+def withdraw_requests(person: "User", by: "User | None") -> None:
+    """Whoever leaves asks for nothing any more."""
+    from records.requests import cancel_requests_of  # the models are ready by then
+
+    cancel_requests_of(person, by=by)
+
 
 MODULE = Module(
     key="records",
     label=_("Normal DB"),
     description=_("Staff request records and an admin approves."),
-    policy=Policy(staff_request=True),
+    policy=Policy(staff_request=True, withdraw=withdraw_requests),
 )

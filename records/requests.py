@@ -5,31 +5,38 @@ member, the request, the records.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from django.db import transaction
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import User
 from crm.distribution.assignment import back_to_pool, lock_working
-from crm.distribution.draw import draw
+from crm.distribution.draw import TooFew, draw
 from crm.distribution.models import Status
-from crm.distribution.validation import settings_of
+from crm.distribution.settings import settings_of
 from crm.errors import Refused
 from crm.history import operation
 from crm.notices.models import Kind
-from crm.notices.services import notify
+from crm.notices.services import alert, notify, settle
 from records.models import AutoApprove, Batch, Database, Record, Request
 from records.policy import MODULE
 
 
-@dataclass(frozen=True)
+@dataclass
 class Decided:
-    """`done` requests were decided; `skipped` had been decided, or withdrawn, before."""
+    """`done` requests were decided; `late` had been decided, or withdrawn, before; `refused` ones say why not.
 
-    done: int
-    skipped: int
+    `swapped` held records were not free any more, and others of the same database took their place.
+    """
+
+    done: int = 0
+    late: int = 0
+    swapped: int = 0
+    refused: list[str] = field(default_factory=list)
 
 
 def request_records(*, database: Database, quantity: int, by: User) -> Request:
@@ -40,16 +47,16 @@ def request_records(*, database: Database, quantity: int, by: User) -> Request:
     most = settings_of(MODULE).most_per_request
     if not 1 <= quantity <= most:
         raise Refused(_("Ask for 1 to %(most)s records at once.") % {"most": most})
-    if database.archived_at:
-        raise Refused(_("This database is archived; its records cannot be requested."))
     with operation("request.make", by=by):
         lock_working(by)
+        _check_in_use(database)
         request = Request.objects.create(database=database, staff=by, quantity=quantity)
-        held = draw(MODULE, database, quantity)
-        _hold(request, held)
+        _hold(request, _draw(database, quantity))
         if approves_itself(database):
             _approve(request, by=None)
-    return request
+        else:
+            _raise_alert(request)
+        return request
 
 
 def approves_itself(database: Database) -> bool:
@@ -59,43 +66,88 @@ def approves_itself(database: Database) -> bool:
     return database.auto_approve == AutoApprove.AUTO
 
 
+def change_auto_approve(*, database: Database, auto_approve: AutoApprove, by: User) -> None:
+    with operation("database.auto_approve", by=by):
+        Database.objects.filter(pk=database.pk).exclude(auto_approve=auto_approve).update(auto_approve=auto_approve)
+
+
 def approve_requests(*, requests: Iterable[Request], by: User) -> Decided:
-    """Hands the records of each waiting request to the one who asked, in a new batch each."""
+    """Hands the records of each waiting request to the one who asked, in a new batch each.
+
+    Each is decided by itself: one that cannot be approved goes on waiting, and the others are.
+    """
+    asked = [request.pk for request in requests]
     with operation("request.approve", by=by):
-        waiting = _locked(requests)
+        people = User.objects.working().filter(pk__in=Request.objects.filter(pk__in=asked).values("staff"))
+        for staff in people.order_by("pk"):
+            lock_working(staff)
+        waiting = _locked(asked)
+        decided = Decided(late=len(asked) - len(waiting))
         for request in waiting:
-            _approve(request, by=by)
-        return Decided(len(waiting), len(list(requests)) - len(waiting))
+            try:
+                with transaction.atomic():
+                    decided.swapped += _approve(request, by=by)
+                decided.done += 1
+            except Refused as refused:
+                decided.refused.append(f"{request.staff}, {request.database}: {refused}")
+        return decided
 
 
 def reject_requests(*, requests: Iterable[Request], by: User, reason: str = "") -> Decided:
     """Turns waiting requests down; their records go back to the pool."""
+    asked, reason = [request.pk for request in requests], reason.strip()
     with operation("request.reject", by=by):
-        waiting = _locked(requests)
+        waiting = _locked(asked)
         for request in waiting:
-            _close(request, Request.State.REJECTED, by, reason.strip())
+            _close(request, Request.State.REJECTED, by, reason)
             text = _("Your request for %(n)d records of %(database)s was not approved.")
             text %= {"n": request.quantity, "database": request.database}
-            notify(users=[request.staff], kind=Kind.REQUEST_DECIDED, text=f"{text} {reason.strip()}".strip())
-        return Decided(len(waiting), len(list(requests)) - len(waiting))
+            notify(
+                users=[request.staff],
+                kind=Kind.REQUEST_DECIDED,
+                text=f"{text} {reason}".strip()[:300],
+                url=reverse("my_requests"),
+            )
+        return Decided(done=len(waiting), late=len(asked) - len(waiting))
 
 
 def cancel_request(*, request: Request, by: User) -> None:
     """Takes one's own waiting request back; its records go back to the pool. Raises Refused when it was decided."""
     with operation("request.cancel", by=by):
-        waiting = _locked([request])
+        waiting = _locked([request.pk])
         if not waiting:
-            raise Refused(_("This request was decided already."))
+            raise Refused(_("This request was decided already. Nothing was changed."))
         _close(waiting[0], Request.State.CANCELLED, by, "")
 
 
-def _locked(requests: Iterable[Request]) -> list[Request]:
-    """Those of the requests that still wait, locked in the order of their keys, their people first."""
-    keys = [request.pk for request in requests]
-    waiting = Request.objects.pending().filter(pk__in=keys)
-    for staff in User.objects.filter(pk__in=waiting.values("staff")).order_by("pk"):
-        lock_working(staff)
-    return list(waiting.select_related("staff", "database").order_by("pk").select_for_update(of=["self"]))
+def cancel_requests_of(person: User, *, by: User | None) -> None:
+    """Somebody leaves: what they asked for goes back to the pool."""
+    with operation("request.cancel", by=by):
+        for request in _locked(list(Request.objects.of(person).pending().values_list("pk", flat=True))):
+            _close(request, Request.State.CANCELLED, by, "")
+
+
+def _locked(keys: list[int]) -> list[Request]:
+    """Those of the requests that still wait, locked in the order of their keys."""
+    waiting = Request.objects.pending().filter(pk__in=keys).select_related("staff", "database")
+    return list(waiting.order_by("pk").select_for_update(of=["self"], no_key=True))
+
+
+def _check_in_use(database: Database) -> None:
+    if Database.objects.hidden().filter(pk=database.pk).exists():
+        raise Refused(_("This database is archived; its records cannot be requested."))
+
+
+def _draw(database: Database, count: int) -> list[int]:
+    try:
+        return draw(MODULE, database, count)
+    except TooFew as few:
+        text = ngettext(
+            "Only %(possible)d record is available, %(count)d were asked for. Nothing was changed.",
+            "Only %(possible)d records are available, %(count)d were asked for. Nothing was changed.",
+            few.possible,
+        ) % {"possible": few.possible, "count": count}
+        raise TooFew(text if few.possible < count else str(few), few.possible) from few
 
 
 def _hold(request: Request, ids: list[int]) -> None:
@@ -104,16 +156,19 @@ def _hold(request: Request, ids: list[int]) -> None:
         raise RuntimeError(f"{held} of {len(ids)} locked records were held")
 
 
-def _approve(request: Request, *, by: User | None) -> None:
-    """Exactly as many as were asked for. `by` is None for the rule; the batch then names the one who asked."""
-    ids = Record.objects.filter(request=request).locked_ids()
-    if len(ids) != request.quantity:
-        raise Refused(
-            _("Request %(number)s holds %(held)s records instead of %(quantity)s. Run the health check.")
-            % {"number": request.pk, "held": len(ids), "quantity": request.quantity}
-        )
+def _approve(request: Request, *, by: User | None) -> int:
+    """Exactly as many as were asked for; returns how many others took the place of what is not held any more.
+
+    `by` is None for the rule; the records then name the one who asked.
+    """
+    lock_working(request.staff)
+    _check_in_use(request.database)
+    held = Record.objects.filter(request=request).locked_ids()
+    missing = request.quantity - len(held)
+    if missing > 0:
+        _hold(request, _draw(request.database, missing))
     batch = Batch.objects.create(database=request.database, staff=request.staff, created_by=by or request.staff)
-    Record.objects.with_ids(ids).update(
+    given = Record.objects.filter(request=request).update(
         status=Status.ASSIGNED,
         request=None,
         assignee=request.staff,
@@ -121,10 +176,12 @@ def _approve(request: Request, *, by: User | None) -> None:
         assigned_at=Now(),
         batch=batch,
     )
+    if given != request.quantity:
+        raise RuntimeError(f"request {request.pk} held {given} records instead of {request.quantity}")
+    request.state, request.batch = Request.State.APPROVED, batch
     Request.objects.filter(pk=request.pk).update(
-        state=Request.State.APPROVED, decided_at=Now(), decided_by=by, batch=batch
+        state=request.state, decided_at=Now(), decided_by=by, batch=request.batch
     )
-    request.refresh_from_db()
     notify(
         users=[request.staff],
         kind=Kind.REQUEST_DECIDED,
@@ -136,8 +193,30 @@ def _approve(request: Request, *, by: User | None) -> None:
         % {"n": request.quantity, "database": request.database},
         url=batch.get_absolute_url(),
     )
+    settle(about=_about(request))
+    return missing
 
 
-def _close(request: Request, state: str, by: User, reason: str) -> None:
+def _close(request: Request, state: str, by: User | None, reason: str) -> None:
     back_to_pool(Record, Record.objects.filter(request=request).locked_ids())
     Request.objects.filter(pk=request.pk).update(state=state, decided_at=Now(), decided_by=by, reason=reason[:300])
+    settle(about=_about(request))
+
+
+def _about(request: Request) -> str:
+    return f"request/{request.pk}/"
+
+
+def _raise_alert(request: Request) -> None:
+    alert(
+        users=User.objects.admins(),
+        kind=Kind.REQUEST_MADE,
+        text=ngettext(
+            "%(name)s asks for %(n)d record of %(database)s.",
+            "%(name)s asks for %(n)d records of %(database)s.",
+            request.quantity,
+        )
+        % {"name": request.staff, "n": request.quantity, "database": request.database},
+        url=reverse("requests"),
+        about=_about(request),
+    )

@@ -58,7 +58,7 @@ UserManager = BaseUserManager.from_queryset(UserQuerySet)
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["password", "last_login"],
+    exclude=["password", "last_login", "looked_at", "looked_before"],
 )
 class User(AbstractBaseUser):
     """A person. People are deactivated and never deleted, so that history keeps its names."""
@@ -79,6 +79,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(_("active"), default=True, db_default=True)
     date_joined = models.DateTimeField(_("joined"), auto_now_add=True, db_default=Now())
     deactivated_at = models.DateTimeField(null=True, blank=True)
+    looked_at = models.DateTimeField(null=True, blank=True)
+    """When the person last looked at what is new; `looked_before`: the same for the time before (services.look)."""
+    looked_before = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"

@@ -1,13 +1,14 @@
 """What changes people. Owners manage everybody, admins the staff; `by=None` is somebody at the command line."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,8 @@ from crm.accounts.models import Role, User
 from crm.errors import Refused
 from crm.history import operation
 from crm.registry import modules
+
+A_LOOK = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def invite_person(
 def send_password_link(*, person: User, by: User | None, site: str) -> PasswordLink:
     """Mails a link to set a new password or, without an email address, returns it. The old password still works."""
     with operation("person.send_link", by=by):
-        person, by = _lock(person, by)
+        person, by = lock_people(person, by)
         _check_rank(by, person.role)
         if not person.is_active:
             raise Refused(_("%(person)s is deactivated. Reactivate them first.") % {"person": person})
@@ -70,7 +73,7 @@ def send_password_link(*, person: User, by: User | None, site: str) -> PasswordL
 
 def edit_person(*, person: User, username: str, name: str, email: str, by: User | None) -> User:
     with operation("person.edit", by=by):
-        person, by = _lock(person, by)
+        person, by = lock_people(person, by)
         _check_rank(by, person.role)
         _describe(person, username=username, name=name, email=email)
         _save(person)
@@ -80,7 +83,7 @@ def edit_person(*, person: User, username: str, name: str, email: str, by: User 
 def edit_own_details(*, by: User, name: str | None = None, email: str | None = None) -> User:
     """What people may change of themselves; None leaves it as it is."""
     with operation("person.edit", by=by):
-        person, _by = _lock(by, by)
+        person, _by = lock_people(by, by)
         name = person.name if name is None else name
         _describe(person, username=person.username, name=name, email=person.email if email is None else email)
         _save(person)
@@ -90,7 +93,7 @@ def edit_own_details(*, by: User, name: str | None = None, email: str | None = N
 def change_role(*, person: User, role: str, by: User | None) -> User:
     """Takes effect with the person's next click. Nobody changes their own role, and one owner always remains."""
     with operation("person.change_role", by=by):
-        person, by = _lock(person, by)
+        person, by = lock_people(person, by)
         _check_rank(by, person.role)
         _check_rank(by, role)
         if role == person.role:
@@ -100,6 +103,7 @@ def change_role(*, person: User, role: str, by: User | None) -> User:
         _check_last_owner(person)
         if person.role == Role.STAFF:
             _check_holds_nothing(person)
+            _withdraw(person, by)
         person.role = role
         _save(person)
         return person
@@ -108,7 +112,7 @@ def change_role(*, person: User, role: str, by: User | None) -> User:
 def deactivate_person(*, person: User, by: User | None) -> User:
     """Ends the person's sessions and sign-ins. Refused while they hold records."""
     with operation("person.deactivate", by=by):
-        person, by = _lock(person, by)
+        person, by = lock_people(person, by)
         _check_rank(by, person.role)
         if not person.is_active:
             raise Refused(_("%(person)s is deactivated already.") % {"person": person})
@@ -116,6 +120,7 @@ def deactivate_person(*, person: User, by: User | None) -> User:
             raise Refused(_("You cannot deactivate yourself. Another owner can."))
         _check_last_owner(person)
         _check_holds_nothing(person)
+        _withdraw(person, by)
         person.is_active = False
         person.deactivated_at = timezone.now()
         _save(person)
@@ -125,7 +130,7 @@ def deactivate_person(*, person: User, by: User | None) -> User:
 
 def reactivate_person(*, person: User, by: User | None) -> User:
     with operation("person.reactivate", by=by):
-        person, by = _lock(person, by)
+        person, by = lock_people(person, by)
         _check_rank(by, person.role)
         if person.is_active:
             raise Refused(_("%(person)s is active already.") % {"person": person})
@@ -135,10 +140,21 @@ def reactivate_person(*, person: User, by: User | None) -> User:
         return person
 
 
+def look(*, by: User) -> datetime | None:
+    """`by` looks at what is new; returns since when that is, or None for the first time.
+
+    Looking again within half an hour is the same look: what was new stays so.
+    """
+    now = timezone.now()
+    new_look = Q(looked_at=None) | Q(looked_at__lt=now - A_LOOK)
+    User.objects.filter(new_look, pk=by.pk).update(looked_before=F("looked_at"), looked_at=now)
+    return User.objects.values_list("looked_before", flat=True).get(pk=by.pk)
+
+
 def unlock_person(*, person: User, by: User | None) -> User:
     """Ends a lock-out after failed sign-ins before its time."""
     with operation("person.unlock", by=by):
-        person, by = _lock(person, by)
+        person, by = lock_people(person, by)
         _check_rank(by, person.role)
         lockout.forget_failures(person.username)
         return person
@@ -147,7 +163,7 @@ def unlock_person(*, person: User, by: User | None) -> User:
 def reset_two_factor(*, person: User, by: User | None) -> User:
     """For somebody who has lost the phone and the recovery codes: the password alone signs them in again."""
     with operation("person.reset_two_factor", by=by):
-        person, by = _lock(person, by)
+        person, by = lock_people(person, by)
         _check_rank(by, person.role)
         if by and by.pk == person.pk:
             raise Refused(_("Turn your own two-factor sign-in off on your profile."))
@@ -155,13 +171,13 @@ def reset_two_factor(*, person: User, by: User | None) -> User:
         return person
 
 
-def _lock(person: User, by: User | None) -> tuple[User, User | None]:
-    """Both as they are now, locked until the transaction ends, and with them all owners.
+def lock_people(person: User, by: User | None, *others: User) -> tuple[User, User | None]:
+    """Both as they are now, locked until the transaction ends, and with them the others and all owners.
 
     One statement takes all locks in the order of the keys: two owners who deactivate each other at once come one
     after the other, and the second finds what the first has done.
     """
-    asked = [person.pk] if by is None else [person.pk, by.pk]
+    asked = [user.pk for user in (person, by, *others) if user]
     rows = User.objects.filter(Q(pk__in=asked) | Q(role=Role.OWNER, is_active=True))
     now = {user.pk: user for user in rows.order_by("pk").select_for_update(no_key=True)}
     return now[person.pk], by and now[by.pk]
@@ -190,6 +206,12 @@ def _check_holds_nothing(person: User) -> None:
             _("%(person)s holds records in %(modules)s. Recall or transfer them first.")
             % {"person": person, "modules": ", ".join(held)}
         )
+
+
+def _withdraw(person: User, by: User | None) -> None:
+    """What the person has asked for and not yet got."""
+    for module in modules():
+        module.policy.withdraw(person, by)
 
 
 def _check_password(password: str, person: User) -> None:

@@ -6,6 +6,7 @@ each other in a ring: the staff member, the records by key, then (by the countin
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Func, OuterRef, Subquery
@@ -14,13 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import Role, User
+from crm.distribution.alerts import settle_invalid_alerts
 from crm.distribution.draw import TooFew, draw
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
 from crm.notices.models import Kind
-from crm.notices.services import notify
+from crm.notices.services import notify_each
 from crm.registry import Module, module_of
 
 MOST_AT_ONCE = 10_000
@@ -37,10 +39,14 @@ class HandedOut:
 
 @dataclass(frozen=True)
 class Returned:
-    """What a recall or a transfer did; `skipped` records were no longer with anybody (or with that person already)."""
+    """What a recall or a transfer did; `skipped` records were no longer with anybody (or with that person already).
+
+    `undo` is the key by which `crm.distribution.undo` takes it back.
+    """
 
     count: int
     skipped: int
+    undo: UUID
     batches: tuple[BaseBatch, ...] = ()
 
 
@@ -93,18 +99,20 @@ def assign_picked(
 
 def recall_records(*, records: RecordQuerySet, by: User) -> Returned:
     """Takes assigned records of the selection back to the pool. Those that nobody has any more are left alone."""
-    with operation("records.recall", by=by):
+    with operation("records.recall", by=by) as key:
         selected = records.count()
         ids = records.assigned().locked_ids()
         losers = _holders(records.model, ids)
         back_to_pool(records.model, ids)
-        for user, count in losers:
-            notify(
-                users=[user],
-                kind=Kind.RECORDS_TAKEN_BACK,
-                text=ngettext("%(n)d record was taken back.", "%(n)d records were taken back.", count) % {"n": count},
-            )
-        return Returned(count=len(ids), skipped=selected - len(ids))
+        notify_each(
+            kind=Kind.RECORDS_TAKEN_BACK,
+            lines=[
+                (user, ngettext("%(n)d record was taken back.", "%(n)d records were taken back.", n) % {"n": n}, "")
+                for user, n in losers
+            ],
+        )
+        settle_invalid_alerts(module_of(records.model))
+        return Returned(count=len(ids), skipped=selected - len(ids), undo=key)
 
 
 def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned:
@@ -114,7 +122,7 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
     """
     model = records.model
     Batch = module_of(model).Batch
-    with operation("records.transfer", by=by):
+    with operation("records.transfer", by=by) as key:
         lock_working(to)
         selected = records.count()
         ids = records.assigned().exclude(assignee=to).locked_ids()
@@ -132,17 +140,22 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
             batch_id=Subquery(new_batch.values("pk")[:1]),
             replaces=None,  # what it took the place of stays in the batch it leaves
         )
-        for user, count in losers:
-            notify(
-                users=[user],
-                kind=Kind.RECORDS_TAKEN_BACK,
-                text=ngettext("%(n)d record was handed to %(name)s.", "%(n)d records were handed to %(name)s.", count)
-                % {"n": count, "name": to},
-            )
-        for batch in batches:
-            batch.refresh_from_db()
-            _tell_received(batch, batch.received_count)
-        return Returned(count=len(ids), skipped=selected - len(ids), batches=tuple(batches))
+        notify_each(
+            kind=Kind.RECORDS_TAKEN_BACK,
+            lines=[
+                (
+                    user,
+                    ngettext("%(n)d record was handed to %(name)s.", "%(n)d records were handed to %(name)s.", n)
+                    % {"n": n, "name": to},
+                    "",
+                )
+                for user, n in losers
+            ],
+        )
+        batches = list(Batch.objects.filter(pk__in=[batch.pk for batch in batches]).select_related("database", "staff"))
+        _tell_received([(batch, batch.received_count) for batch in batches])
+        settle_invalid_alerts(module_of(model))
+        return Returned(count=len(ids), skipped=selected - len(ids), batches=tuple(batches), undo=key)
 
 
 def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
@@ -171,11 +184,16 @@ def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch
         raise Refused(_("That batch belongs to another database or another person."))
 
 
-def lock_working(staff: User) -> None:
-    """Holds the person as they are until the transaction ends, so that nobody is deactivated meanwhile."""
+def lock_working(staff: User, *, alone: bool = False) -> None:
+    """Holds the person as they are until the transaction ends, so that nobody is deactivated meanwhile.
+
+    With `alone`, nobody else holds them at the same time: what is done for this person is done one after the other.
+    """
+    lock = "FOR NO KEY UPDATE" if alone else "FOR SHARE"
     with transaction.get_connection().cursor() as cursor:
         cursor.execute(
-            "SELECT is_active AND role = %s FROM accounts_user WHERE id = %s FOR SHARE", [Role.STAFF, staff.pk]
+            f"SELECT is_active AND role = %s FROM accounts_user WHERE id = %s {lock}",  # noqa: S608 (one of two)
+            [Role.STAFF, staff.pk],
         )
         row = cursor.fetchone()
     if row is None or not row[0]:
@@ -196,7 +214,7 @@ def _hand_out(
     if updated != len(ids):
         raise RuntimeError(f"{updated} of {len(ids)} locked records were updated")
     batch.refresh_from_db()
-    _tell_received(batch, updated)
+    _tell_received([(batch, updated)])
     return HandedOut(batch=batch, count=updated)
 
 
@@ -208,13 +226,16 @@ def _holders(model: type[BaseRecord], ids: list[int]) -> list[tuple[User, int]]:
     return [(user, counts[user.pk]) for user in User.objects.filter(pk__in=counts)]
 
 
-def _tell_received(batch: BaseBatch, count: int) -> None:
-    notify(
-        users=[batch.staff],
+def _tell_received(arrivals: Iterable[tuple[BaseBatch, int]]) -> None:
+    notify_each(
         kind=Kind.RECORDS_RECEIVED,
-        text=ngettext(
-            "You received %(n)d record of %(database)s.", "You received %(n)d records of %(database)s.", count
-        )
-        % {"n": count, "database": batch.database},
-        url=batch.get_absolute_url(),
+        lines=[
+            (
+                batch.staff,
+                ngettext("You received %(n)d record of %(database)s.", "You received %(n)d records of %(database)s.", n)
+                % {"n": n, "database": batch.database},
+                batch.get_absolute_url(),
+            )
+            for batch, n in arrivals
+        ],
     )

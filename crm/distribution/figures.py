@@ -179,6 +179,71 @@ declare(
     )
 )
 
+# What has come of records that are with somebody: of a batch, of one's own in a module, of the module.
+STATE_SENTENCES: dict[str, tuple[Promise, Promise]] = {
+    "to_do": (_("To do"), _("Records on which nothing has been noted yet.")),
+    "reached": (_("Reached"), _("Records whose customer could be reached.")),
+    "responded": (_("Responded"), _("Records whose customer has said yes or no.")),
+    "said_yes": (_("Said yes"), _("Records whose customer has said yes.")),
+    "marked_valid": (_("Valid"), _("Records that were marked as valid.")),
+    "marked_invalid": (_("Invalid"), _("Records that were marked as invalid and wait for an admin.")),
+    "conflict": (_("Taken by a reservation"), _("Records whose customer somebody else has reserved.")),
+    "overdue": (_("Overdue"), _("Records whose follow-up was due before today.")),
+    "due_today": (_("Due today"), _("Records whose follow-up is due today.")),
+    "upcoming": (_("Upcoming"), _("Records whose follow-up is due after today.")),
+    "check_back": (_("Check back"), _("Customers who said yes 1, 3 or 7 days ago, without a follow-up date.")),
+}
+STATE_LABELS = {state: label for state, (label, _sentence) in STATE_SENTENCES.items()}
+
+
+def _in_state(state: str) -> Callable[[Any], QuerySet]:
+    return lambda subject: subject.module.Record.objects.filter(batch=subject).in_state(state)
+
+
+def _mine_in_state(state: str) -> Callable[[Any], QuerySet]:
+    return lambda holding: holding.records().in_state(state)
+
+
+def _module_in_state(state: str) -> Callable[[Module], QuerySet]:
+    return lambda module: module.Record.objects.in_state(state)
+
+
+def _counted(state: str) -> Callable[[Any], int]:
+    return lambda subject: subject.states[state]
+
+
+def _listed(url: Callable[[Any], str], state: str) -> Callable[[Any], str]:
+    return lambda subject: _query(url(subject), state=state)
+
+
+for state, (_label, sentence) in STATE_SENTENCES.items():
+    declare(
+        Figure(
+            f"batch.{state}",
+            sentence,
+            _in_state(state),
+            _listed(lambda batch: batch.get_absolute_url(), state),
+            _counted(state),
+        )
+    )
+    declare(
+        Figure(
+            f"mine.{state}",
+            sentence,
+            _mine_in_state(state),
+            _listed(lambda holding: reverse("my_records", args=[holding.module]), state),
+            _counted(state),
+        )
+    )
+declare(
+    Figure(
+        "module.marked_invalid",
+        STATE_SENTENCES["marked_invalid"][1],
+        _module_in_state("marked_invalid"),
+        lambda module: reverse("invalid_records", args=[module]),
+    )
+)
+
 # What a file contained, and what became of its rows.
 for name, sentence in [
     ("file_rows", _("Rows of the file that are not blank.")),

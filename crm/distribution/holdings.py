@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, Sum
+from django.utils.functional import cached_property
 
 from crm.accounts.models import User
-from crm.distribution.querysets import BatchQuerySet, RecordQuerySet
+from crm.distribution.models import BaseBatch
+from crm.distribution.querysets import NO_STATES, BatchQuerySet, RecordQuerySet
 from crm.registry import Module
 
 
@@ -29,6 +31,11 @@ class Holding:
     def batches(self) -> BatchQuerySet:
         return self.module.Batch.objects.of(self.user).holding()
 
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """How many of the person's records are in each of WORK_STATES."""
+        return self.records().count_states(by="assignee").get(self.user.pk, NO_STATES)
+
 
 def holdings(module: Module, users: Iterable[User]) -> list[Holding]:
     """One for each person, in one query."""
@@ -49,3 +56,12 @@ def holdings(module: Module, users: Iterable[User]) -> list[Holding]:
 
 def holding(module: Module, user: User) -> Holding:
     return holdings(module, [user])[0]
+
+
+def with_states(module: Module, batches: Iterable[BaseBatch]) -> list[BaseBatch]:
+    """The batches, each with its `states`; one query for all of them."""
+    batches = list(batches)
+    counts = module.Record.objects.filter(batch__in=batches).count_states(by="batch")
+    for batch in batches:
+        batch.states = counts.get(batch.pk, NO_STATES)
+    return batches

@@ -13,12 +13,13 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from crm.constraints import CompositeForeignKey
 from crm.distribution import triggers
 from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
-from crm.distribution.querysets import BatchQuerySet, DatabaseQuerySet, RecordQuerySet
+from crm.distribution.querysets import NO_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key
 from crm.registry import Module, module_of
 
@@ -228,6 +229,11 @@ class BaseBatch(models.Model):
     @property
     def module(self) -> Module:
         return module_of(self)
+
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """How many of its records are in each of WORK_STATES. `holdings.with_states` sets it for many at once."""
+        return self.module.Record.objects.filter(batch=self).count_states(by="batch").get(self.pk, NO_STATES)
 
 
 def _person() -> models.ForeignKey:

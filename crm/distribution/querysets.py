@@ -1,13 +1,52 @@
 """What the pages, the figures and the services select, each named once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import Count, Q
 from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
 if TYPE_CHECKING:
     from crm.accounts.models import User
+
+
+CHECK_BACK_DAYS = (1, 3, 7)
+"""So many days after a customer said yes, and no follow-up date is set, the staff member is reminded."""
+
+
+def _day(day: date) -> Q:
+    """Responded on that day in the team's time zone."""
+    start = timezone.make_aware(datetime.combine(day, time.min))
+    end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+    return Q(responded_at__gte=start, responded_at__lt=end)
+
+
+def _check_back() -> Q:
+    today = timezone.localdate()
+    asked = Q(response="yes", follow_up_on=None)
+    days = [_day(today - timedelta(days=days)) for days in CHECK_BACK_DAYS]
+    return asked & (days[0] | days[1] | days[2])
+
+
+# What has come of records that are with a staff member. Cards, tabs, badges, lists and follow-ups all select by these.
+WORK_STATES: dict[str, Callable[[], Q]] = {
+    "to_do": lambda: Q(reach="", response="", validation=""),
+    "reached": lambda: Q(reach="reachable"),
+    "responded": lambda: ~Q(response=""),
+    "said_yes": lambda: Q(response="yes"),
+    "marked_valid": lambda: Q(validation="valid"),
+    "marked_invalid": lambda: Q(validation="invalid"),
+    "conflict": lambda: Q(is_reservation_conflict=True),
+    "overdue": lambda: Q(follow_up_on__lt=timezone.localdate()),
+    "due_today": lambda: Q(follow_up_on=timezone.localdate()),
+    "upcoming": lambda: Q(follow_up_on__gt=timezone.localdate()),
+    "check_back": _check_back,
+}
+
+NO_STATES = dict.fromkeys(WORK_STATES, 0)
 
 
 class DatabaseQuerySet(models.QuerySet):
@@ -58,22 +97,19 @@ class RecordQuerySet(models.QuerySet):
         """Deprecated `invalid`; only old data has it."""
         return self.filter(status="invalid")
 
-    def to_do(self) -> "RecordQuerySet":
-        """With a staff member who has not noted anything about the customer yet."""
-        return self.assigned().filter(reach="", response="", validation="")
-
-    def reached(self) -> "RecordQuerySet":
-        return self.assigned().filter(reach="reachable")
-
-    def said_yes(self) -> "RecordQuerySet":
-        return self.assigned().filter(response="yes")
-
-    def marked_valid(self) -> "RecordQuerySet":
-        return self.assigned().filter(validation="valid")
+    def in_state(self, state: str) -> "RecordQuerySet":
+        """With a staff member, and in that one of WORK_STATES."""
+        return self.assigned().filter(WORK_STATES[state]())
 
     def marked_invalid(self) -> "RecordQuerySet":
         """Invalid, says the staff member, and waiting for an admin."""
-        return self.assigned().filter(validation="invalid")
+        return self.in_state("marked_invalid")
+
+    def count_states(self, *, by: str) -> dict[int, dict[str, int]]:
+        """How many of these are in each of WORK_STATES, for each value of the field `by`; in one query."""
+        counts = {state: Count("pk", filter=condition()) for state, condition in WORK_STATES.items()}
+        rows = self.assigned().order_by().values(by).annotate(**counts)
+        return {row.pop(by): row for row in rows}
 
     def in_conflict(self) -> "RecordQuerySet":
         return self.filter(is_reservation_conflict=True)
@@ -81,3 +117,8 @@ class RecordQuerySet(models.QuerySet):
     def held_by(self, user: "User") -> "RecordQuerySet":
         """With that staff member now."""
         return self.assigned().filter(assignee=user)
+
+    def worked_today(self) -> "RecordQuerySet":
+        """With a staff member who noted something about the customer today."""
+        start = timezone.make_aware(datetime.combine(timezone.localdate(), time.min))
+        return self.assigned().filter(worked_at__gte=start)

@@ -4,21 +4,29 @@ An invalid record waits, still assigned, until it is archived. Replacing is one 
 and one of the same database comes into the same batch, naming the one whose place it takes.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from crm.accounts.models import User
+from crm.distribution.alerts import raise_invalid_alert, settle_invalid_alerts
 from crm.distribution.assignment import back_to_pool, lock_working
 from crm.distribution.draw import draw
-from crm.distribution.models import NO_VALIDATION, BaseBatch, ModuleSettings, Status, Validation
+from crm.distribution.models import NO_VALIDATION, Status, Validation
 from crm.distribution.querysets import RecordQuerySet
+from crm.distribution.settings import settings_of
 from crm.errors import Refused
 from crm.history import operation
+from crm.notices.models import Kind
+from crm.notices.services import notify_each
 from crm.registry import Module, module_of
 
 
@@ -32,10 +40,14 @@ class Replaced:
 
 @dataclass(frozen=True)
 class Validated:
-    """`count` records say so now; `skipped` are no longer with the person. `replacement` is what was done at once."""
+    """`count` records say so now; `skipped` are no longer with the person. `replacement` is what was done at once.
+
+    `undo` is the key by which `crm.distribution.undo` takes the mark back from those that were not replaced.
+    """
 
     count: int
     skipped: int
+    undo: UUID
     replacement: Replaced | None = None
 
 
@@ -47,61 +59,69 @@ def validate_records(
     An invalid one needs a reason. Where the module replaces by itself, invalid ones are archived and replaced at
     once, up to the batch's limit. Raises Refused when none of the records is with `by` any more.
     """
-    module = module_of(records.model)
+    module, reason = module_of(records.model), reason.strip()
     if not module.policy.validates:
         raise Refused(_("Records of %(module)s are not validated.") % {"module": module.label})
-    if validation == Validation.INVALID and not reason.strip():
+    if validation == Validation.INVALID and not reason:
         raise Refused(_("Say why the record is invalid."))
-    with operation("records.validate", by=by):
-        lock_working(by)
+    with operation("records.validate", by=by) as key:
+        lock_working(by, alone=True)  # or two clicks at once would each have the batch's last replacement
         selected = records.count()
         ids = records.held_by(by).locked_ids()
         if not ids:
             raise Refused(_("These records are no longer with you. Nothing was changed."))
-        mark = (
-            NO_VALIDATION
-            if validation is None
-            else {
-                "validation": validation,
-                "validation_reason": reason.strip() if validation == Validation.INVALID else "",
-                "validated_at": Now(),
-                "validated_by": by,
-            }
-        )
-        module.Record.objects.with_ids(ids).update(**mark, worked_at=Now())
+        if validation is None:
+            mark = NO_VALIDATION
+        else:
+            why = reason if validation == Validation.INVALID else ""
+            mark = {"validation": validation, "validation_reason": why, "validated_at": Now(), "validated_by": by}
+        said = {name: mark[name] for name in ("validation", "validation_reason")}
+        module.Record.objects.with_ids(ids).exclude(**said).update(**mark, worked_at=Now())
         replacement = None
-        if validation == Validation.INVALID and settings_of(module).auto_replace:
-            replacement = _replace(module, ids, by, limited=True)
-        return Validated(count=len(ids), skipped=selected - len(ids), replacement=replacement)
+        if validation == Validation.INVALID:
+            if settings_of(module).auto_replace:
+                replacement = _replace(module, ids, by, most=_room(module))
+            if replacement is None or replacement.waiting:
+                raise_invalid_alert(module, by)
+        settle_invalid_alerts(module)
+        return Validated(len(ids), selected - len(ids), key, replacement)
 
 
 def replace_invalid(*, records: RecordQuerySet, by: User) -> Replaced:
-    """Archives the invalid ones among the records and replaces each; what cannot be replaced goes on waiting."""
+    """Archives the invalid ones among the records and replaces each; what cannot be replaced goes on waiting.
+
+    Raises Refused when none waits any more, or none can be replaced.
+    """
+    module = module_of(records.model)
     with operation("records.replace", by=by):
         for staff in User.objects.filter(pk__in=records.marked_invalid().values("assignee")).order_by("pk"):
             lock_working(staff)
-        ids = records.marked_invalid().locked_ids()
-        if not ids:
-            raise Refused(_("None of these records waits as invalid any more. Nothing was changed."))
-        return _replace(module_of(records.model), ids, by, limited=False)
+        ids = _locked_invalid(records)
+        done = _replace(module, ids, by)
+        if not done.replaced:
+            raise Refused(_("There is no record left to replace them with. Nothing was changed."))
+        _tell_answered(module, ids, replaced=True)
+        settle_invalid_alerts(module)
+        return done
 
 
 def archive_invalid(*, records: RecordQuerySet, by: User) -> int:
     """Archives the invalid ones among the records, without replacement. Returns how many."""
+    module = module_of(records.model)
     with operation("records.archive", by=by):
-        ids = records.marked_invalid().locked_ids()
-        if not ids:
-            raise Refused(_("None of these records waits as invalid any more. Nothing was changed."))
-        return _archive(module_of(records.model), ids, by)
+        ids = _locked_invalid(records)
+        _archive(module, ids, by)
+        _tell_answered(module, ids, replaced=False)
+        settle_invalid_alerts(module)
+        return len(ids)
 
 
 def restore_archived(*, records: RecordQuerySet, by: User) -> int:
-    """Archived records back to the pool. Returns how many."""
-    model = records.model
+    """Archived records back to the pool. Returns how many. What took their place stays where it is."""
     with operation("records.restore", by=by):
         ids = _locked_archived(records)
-        _unlink(model, ids)
-        return back_to_pool(model, ids)
+        _unlink(records.model, ids)
+        return back_to_pool(records.model, ids)
 
 
 def purge_archived(*, records: RecordQuerySet, by: User) -> int:
@@ -110,13 +130,15 @@ def purge_archived(*, records: RecordQuerySet, by: User) -> int:
     with operation("records.purge", by=by), connection.cursor() as cursor:
         ids = _locked_archived(records)
         _unlink(model, ids)
-        cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE id = ANY(%s)', [ids])  # noqa: S608
+        cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE id = ANY(%s)', [ids])  # noqa: S608 (its own name)
         return cursor.rowcount
 
 
-def settings_of(module: Module) -> ModuleSettings:
-    """What the owner has set for the module, or how it is before anybody has."""
-    return ModuleSettings.objects.filter(module=module.key).first() or ModuleSettings(module=module.key)
+def _locked_invalid(records: RecordQuerySet) -> list[int]:
+    ids = records.marked_invalid().locked_ids()
+    if not ids:
+        raise Refused(_("None of these records waits as invalid any more. Nothing was changed."))
+    return ids
 
 
 def _locked_archived(records: RecordQuerySet) -> list[int]:
@@ -126,14 +148,14 @@ def _locked_archived(records: RecordQuerySet) -> list[int]:
     return ids
 
 
-def _unlink(model, ids: Iterable[int]) -> None:
+def _unlink(model: Any, ids: list[int]) -> None:
     """Those that took their place stay, as records of their own."""
     replacements = model.objects.filter(replaces__in=model.objects.with_ids(ids))
     model.objects.with_ids(replacements.locked_ids()).update(replaces=None)
 
 
-def _archive(module: Module, ids: list[int], by: User) -> int:
-    return module.Record.objects.with_ids(ids).update(
+def _archive(module: Module, ids: list[int], by: User) -> None:
+    module.Record.objects.with_ids(ids).update(
         status=Status.ARCHIVED,
         archived_at=Now(),
         archived_by=by,
@@ -143,36 +165,76 @@ def _archive(module: Module, ids: list[int], by: User) -> int:
     )
 
 
-def _replace(module: Module, ids: list[int], by: User, *, limited: bool) -> Replaced:
-    """Batch by batch, in the order of their keys; the rows are locked."""
-    replaced = 0
-    invalid = module.Record.objects.with_ids(ids)
-    for batch in module.Batch.objects.filter(pk__in=invalid.values("batch")).select_related("database").order_by("pk"):
-        old = list(invalid.filter(batch=batch).order_by("pk").values_list("pk", flat=True))
-        most = min(len(old), _room(module, batch)) if limited else len(old)
-        replaced += _replace_in_batch(module, batch, old[:most], by)
-    return Replaced(replaced=replaced, waiting=len(ids) - replaced)
+def _replace(
+    module: Module, ids: list[int], by: User, *, most: Callable[[set[int]], dict[int, int]] | None = None
+) -> Replaced:
+    """Archives and replaces what it can of these locked records. `most` says how many more each batch may have."""
+    rows = list(module.Record.objects.with_ids(ids).order_by("pk").values_list("pk", "database", "batch"))
+    room = most({batch for _pk, _database, batch in rows}) if most else None
+    wanted: dict[int, list[int]] = {}
+    used: Counter[int] = Counter()
+    for pk, database, batch in rows:
+        used[batch] += 1
+        if room is None or used[batch] <= room[batch]:
+            wanted.setdefault(database, []).append(pk)
+    pairs: list[tuple[int, int]] = []
+    for database in module.Database.objects.filter(pk__in=wanted).order_by("pk"):
+        old = wanted[database.pk]
+        pairs += zip(draw(module, database, len(old), or_fewer=True), old, strict=False)
+    if pairs:
+        _archive(module, [old for _new, old in pairs], by)
+        _put_in_place(module, pairs, by)
+    return Replaced(replaced=len(pairs), waiting=len(ids) - len(pairs))
 
 
-def _room(module: Module, batch: BaseBatch) -> int:
-    """How many more replacements the batch may have by itself."""
-    return max(0, settings_of(module).most_replacements - batch.records.filter(replaces__isnull=False).count())
+def _room(module: Module) -> Callable[[set[int]], dict[int, int]]:
+    """How many more replacements each batch may have without an admin."""
+    most = settings_of(module).most_replacements
+
+    def room(batches: set[int]) -> dict[int, int]:
+        replacements = Count("records", filter=Q(records__replaces__isnull=False))
+        counts = module.Batch.objects.filter(pk__in=batches).annotate(n=replacements).order_by()
+        return {pk: max(0, most - n) for pk, n in counts.values_list("pk", "n")}
+
+    return room
 
 
-def _replace_in_batch(module: Module, batch: BaseBatch, old: list[int], by: User) -> int:
-    new = draw(module, batch.database, len(old), or_fewer=True)
-    _archive(module, old[: len(new)], by)
+def _put_in_place(module: Module, pairs: list[tuple[int, int]], by: User) -> None:
+    """Each new record into the batch of the old one, which it names."""
+    table = module.Record._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            UPDATE "{module.Record._meta.db_table}" AS record
-            SET status = %s, assignee_id = %s, assigned_by_id = %s, assigned_at = now(), batch_id = %s,
-                replaces_id = pair.old
-            FROM unnest(%s::bigint[], %s::bigint[]) AS pair(new, old)
+            UPDATE "{table}" AS record
+            SET status = %s, assignee_id = old.assignee_id, batch_id = old.batch_id, replaces_id = old.id,
+                assigned_by_id = %s, assigned_at = now()
+            FROM unnest(%s::bigint[], %s::bigint[]) AS pair(new, old) JOIN "{table}" AS old ON old.id = pair.old
             WHERE record.id = pair.new AND record.status = %s
             """,  # noqa: S608 (the model's own name)
-            [Status.ASSIGNED, batch.staff_id, by.pk, batch.pk, new, old[: len(new)], Status.AVAILABLE],
+            [Status.ASSIGNED, by.pk, [new for new, _old in pairs], [old for _new, old in pairs], Status.AVAILABLE],
         )
-        if cursor.rowcount != len(new):
-            raise RuntimeError(f"{cursor.rowcount} of {len(new)} locked records were updated")
-    return len(new)
+        if cursor.rowcount != len(pairs):
+            raise RuntimeError(f"{cursor.rowcount} of {len(pairs)} locked records were updated")
+
+
+def _tell_answered(module: Module, ids: list[int], *, replaced: bool) -> None:
+    """To each staff member whose invalid records were archived, by batch: how many, and whether others came."""
+    archived = module.Record.objects.with_ids(ids).archived().order_by()
+    counts = dict(archived.values_list("batch").annotate(n=Count("pk")))
+    batches = module.Batch.objects.filter(pk__in=counts).select_related("staff", "database")
+    one, many = (
+        ("%(n)d invalid record of %(batch)s was replaced.", "%(n)d invalid records of %(batch)s were replaced.")
+        if replaced
+        else ("%(n)d invalid record of %(batch)s was archived.", "%(n)d invalid records of %(batch)s were archived.")
+    )
+    notify_each(
+        kind=Kind.INVALID_ANSWERED,
+        lines=[
+            (
+                batch.staff,
+                ngettext(one, many, counts[batch.pk]) % {"n": counts[batch.pk], "batch": batch},
+                batch.get_absolute_url(),
+            )
+            for batch in batches
+        ],
+    )

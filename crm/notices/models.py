@@ -12,6 +12,7 @@ class Kind(models.TextChoices):
     RECORDS_TAKEN_BACK = "records_taken_back", _("Records taken back")
     REQUEST_DECIDED = "request_decided", _("Requests decided")
     REQUEST_MADE = "request_made", _("Requests made")
+    INVALID_WAITING = "invalid_waiting", _("Invalid records waiting")
     INVALID_ANSWERED = "invalid_answered", _("Invalid records answered")
     UPLOAD_READ = "upload_read", _("Upload ready to import")
     IMPORT_FINISHED = "import_finished", _("Import finished")
@@ -33,6 +34,8 @@ class Notice(models.Model):
     kind = models.CharField(max_length=30, choices=Kind)
     text = models.CharField(max_length=300)
     url = models.CharField(max_length=300, blank=True)
+    about = models.CharField(max_length=80, blank=True, default="", db_default="")
+    """What it waits for, in alerts that disappear when that is done; else empty."""
     created_at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True, blank=True)
 
@@ -40,11 +43,31 @@ class Notice(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        constraints = [models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="notice_kind_known")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="notice_kind_known"),
+            models.UniqueConstraint(fields=["user", "about"], condition=~models.Q(about=""), name="notice_alerts_once"),
+        ]
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="notice_of_user"),
             models.Index(fields=["user"], name="notice_unread", condition=models.Q(read_at=None)),
+            models.Index(fields=["about"], name="notice_about", condition=~models.Q(about="")),
         ]
 
     def __str__(self) -> str:
         return self.text
+
+
+class MutedKind(models.Model):
+    """A kind of notifications that somebody does not want."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="muted_kinds")
+    kind = models.CharField(max_length=30, choices=Kind)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "kind"], name="muted_kind_once"),
+            models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="muted_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

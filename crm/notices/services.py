@@ -1,19 +1,45 @@
-"""Writing notifications, and marking them as read."""
+"""Writing notifications, marking them as read, and choosing which one wants."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.utils import timezone
 
 from crm.accounts.models import User
-from crm.notices.models import Kind, Notice
+from crm.notices.models import Kind, MutedKind, Notice
 
 
 def notify(*, users: Iterable[User], kind: Kind, text: str, url: str = "") -> int:
-    """One notification for each of the users; how many there are. `url` is a path of this site.
+    """One notification for each of the users who want this kind; how many there are. `url` is a path of this site.
 
-    One statement, in the caller's transaction: undone with what it tells about.
+    In the caller's transaction: undone with what it tells about.
     """
-    return len(Notice.objects.bulk_create([Notice(user=user, kind=kind, text=text, url=url) for user in users]))
+    return notify_each(kind=kind, lines=[(user, text, url) for user in users])
+
+
+def notify_each(*, kind: Kind, lines: Collection[tuple[User, str, str]]) -> int:
+    """Like `notify`, with a text and a url for each; the number of queries does not grow with the lines."""
+    wanted = [Notice(user=user, kind=kind, text=text, url=url) for user, text, url in _unmuted(kind, lines)]
+    return len(Notice.objects.bulk_create(wanted))
+
+
+def alert(*, users: Iterable[User], kind: Kind, text: str, url: str, about: str) -> None:
+    """A notification about something that waits: once for each user, until `settle` removes it."""
+    lines = [(user, text, url) for user in users]
+    Notice.objects.bulk_create(
+        [Notice(user=user, kind=kind, text=text, url=url, about=about) for user, text, url in _unmuted(kind, lines)],
+        ignore_conflicts=True,
+    )
+
+
+def settle(*, about: str, but_for: Collection[str] = ()) -> None:
+    """Removes the alerts whose `about` begins so, from everybody's list: what they told about is done."""
+    Notice.objects.filter(about__startswith=about).exclude(about__in=but_for).delete()
+
+
+def mute_kinds(*, kinds: Collection[str], by: User) -> None:
+    """From now on `by` gets no notifications of these kinds, and those of all others."""
+    MutedKind.objects.filter(user=by).exclude(kind__in=kinds).delete()
+    MutedKind.objects.bulk_create([MutedKind(user=by, kind=kind) for kind in kinds], ignore_conflicts=True)
 
 
 def mark_read(*, pk: int, by: User) -> int:
@@ -24,3 +50,8 @@ def mark_read(*, pk: int, by: User) -> int:
 def mark_all_read(*, by: User) -> int:
     """Marks all of one's own notifications as read; how many were unread."""
     return Notice.objects.of(by).unread().update(read_at=timezone.now())
+
+
+def _unmuted(kind: Kind, lines: Collection[tuple[User, str, str]]) -> list[tuple[User, str, str]]:
+    muted = set(MutedKind.objects.filter(kind=kind).values_list("user", flat=True)) if lines else set()
+    return [line for line in lines if line[0].pk not in muted]

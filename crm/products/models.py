@@ -16,6 +16,14 @@ class ProductQuerySet(models.QuerySet["Product"]):
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Product(models.Model):
     name = models.CharField(_("name"), max_length=80)
+    message_template = models.TextField(
+        _("WhatsApp message"),
+        max_length=1000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("{name}, {id}, {product} and {staff} are filled in. Empty opens the chat without a message."),
+    )
     is_active = models.BooleanField(_("active"), default=True, db_default=True)
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 

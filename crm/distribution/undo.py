@@ -1,0 +1,114 @@
+"""Taking an operation on records back, from the history of what they were before it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.apps import apps
+from django.db import connection
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm.accounts.models import User
+from crm.distribution.alerts import settle_invalid_alerts
+from crm.distribution.assignment import lock_working
+from crm.distribution.models import IMPORTED_COLUMNS
+from crm.errors import Refused
+from crm.history import operation
+from crm.notices.models import Kind
+from crm.notices.services import notify_each
+from crm.registry import Module
+
+UNDOABLE = ["records.work", "records.validate", "records.recall", "records.transfer"]
+"""The operations that can be taken back. Each begins with records that are with a staff member."""
+
+# Of each record that the operation changed: its newest event of the operation, and the one before the operation.
+CHANGED = """
+    WITH after AS (
+        SELECT DISTINCT ON (e.pgh_obj_id) e.* FROM "{events}" e JOIN pghistory_context c ON c.id = e.pgh_context_id
+        WHERE e.pgh_context_id = %(key)s AND (c.metadata ->> 'user')::bigint = %(user)s
+              AND c.metadata ->> 'operation' = ANY(%(undoable)s)
+        ORDER BY e.pgh_obj_id, e.pgh_id DESC
+    ), before AS (
+        SELECT DISTINCT ON (e.pgh_obj_id) e.* FROM "{events}" e JOIN after a ON a.pgh_obj_id = e.pgh_obj_id
+        WHERE e.pgh_context_id IS DISTINCT FROM %(key)s AND e.pgh_id < a.pgh_id
+        ORDER BY e.pgh_obj_id, e.pgh_id DESC
+    )
+"""
+
+HOLDERS = """
+    SELECT before.assignee_id, count(*) FILTER (WHERE before.assignee_id IS DISTINCT FROM after.assignee_id)
+    FROM before JOIN after USING (pgh_obj_id) WHERE before.status = 'assigned' GROUP BY 1 ORDER BY 1
+"""
+
+HOW_MANY = "SELECT count(*) FROM after"
+
+# An archived record stays so: it has been replaced. What a record took the place of may be gone by now.
+PUT_BACK = """
+    , locked AS (
+        SELECT r.id FROM "{records}" r JOIN after ON after.pgh_obj_id = r.id JOIN before ON before.pgh_obj_id = r.id
+        WHERE before.status = 'assigned' AND after.status <> 'archived'
+              AND ({of_record}) IS NOT DISTINCT FROM ({of_after})
+        ORDER BY r.id FOR NO KEY UPDATE OF r
+    )
+    UPDATE "{records}" r SET {assignments}
+    FROM before JOIN locked ON locked.id = before.pgh_obj_id WHERE r.id = locked.id
+"""
+STILL_REPLACED = """
+    replaces_id = (SELECT o.id FROM "{records}" o
+                   WHERE o.id = before.replaces_id AND o.status = 'archived' AND o.batch_id = before.batch_id)
+"""
+
+
+@dataclass(frozen=True)
+class Undone:
+    """`count` records are as they were; `skipped` have been changed since, and stay as they are."""
+
+    count: int
+    skipped: int
+
+
+def undo(*, module: Module, key: UUID, by: User) -> Undone:
+    """Puts back what one's own operation `key` changed, where nothing has changed it since.
+
+    Raises Refused when there is nothing to put back, or somebody who had the records is not working any more.
+    """
+    events, records = apps.get_model(module.key, "RecordEvent"), module.Record
+    columns = _columns(events)
+    names = {
+        "events": events._meta.db_table,
+        "records": records._meta.db_table,
+        "of_record": ", ".join(f"r.{name}" for name in columns),
+        "of_after": ", ".join(f"after.{name}" for name in columns),
+    }
+    plain = [f"{name} = before.{name}" for name in columns if name != "replaces_id"]
+    names["assignments"] = ", ".join([*plain, STILL_REPLACED.format(**names)])
+    values = {"key": key, "user": by.pk, "undoable": UNDOABLE}
+    with operation("records.undo", by=by), connection.cursor() as cursor:
+        cursor.execute((CHANGED + HOLDERS).format(**names), values)
+        holders = dict(cursor.fetchall())
+        people = User.objects.in_bulk(holders)
+        for user in people.values():
+            lock_working(user)
+        cursor.execute((CHANGED + HOW_MANY).format(**names), values)
+        [changed] = cursor.fetchone()
+        cursor.execute((CHANGED + PUT_BACK).format(**names), values)
+        done = Undone(cursor.rowcount, changed - cursor.rowcount)
+        if not done.count:
+            raise Refused(_("The records have been changed since, so this cannot be undone. Nothing was changed."))
+        back = {people[pk]: n for pk, n in holders.items() if n and done.count == changed}
+        notify_each(
+            kind=Kind.RECORDS_RECEIVED,
+            lines=[
+                (user, ngettext("%(n)d record is back with you.", "%(n)d records are back with you.", n) % {"n": n}, "")
+                for user, n in back.items()
+            ],
+        )
+        settle_invalid_alerts(module)
+        return done
+
+
+def _columns(events: type[Model]) -> list[str]:
+    """What the history keeps of a record, but for what never changes."""
+    names = [field.column for field in events._meta.concrete_fields]
+    return [name for name in names if not name.startswith("pgh_") and name not in IMPORTED_COLUMNS]
