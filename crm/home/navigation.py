@@ -1,6 +1,7 @@
 """The navigation: which pages each role finds at the left. A new list page is one line here."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -21,6 +22,9 @@ class Link:
     icon: str = ""
     monogram: str = ""
     current: bool = False
+    figure: str = ""
+    """The number beside it, and what that is about: how many wait there. It is hidden while there are none."""
+    subject: Any = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Entry:
     url_name: str
     icon: str = ""
     module: registry.Module | None = None
+    figure: str = ""
 
     def url(self) -> str:
         return reverse(self.url_name, args=[self.module] if self.module else [])
@@ -47,7 +52,7 @@ class Entry:
     def link(self, current: str) -> Link:
         url = self.url()
         letters = monogram(self.module) if self.module and not self.icon else ""
-        return Link(self.label, url, self.icon, letters, current=url == current)
+        return Link(self.label, url, self.icon, letters, url == current, self.figure, self.module)
 
 
 OVERVIEW = Entry(_("Overview"), "overview", "squares-2x2")

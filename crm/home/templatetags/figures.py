@@ -16,17 +16,30 @@ register = template.Library()
 @register.simple_tag
 def figure(name: str, subject: Any, href: str | None = None) -> SafeString:
     """The number, with a title that says what it counts, as a link to the rows; `href` for who may not list those."""
+    return _element(name, subject, href=href)
+
+
+@register.simple_tag
+def figure_again(name: str, subject: Any) -> SafeString:
+    """For an htmx answer: the number as it is now, in the place of each that the page shows of it."""
+    return _element(name, subject, again=True)
+
+
+def _element(name: str, subject: Any, *, href: str | None = None, again: bool = False) -> SafeString:
     shown = get_figure(name)
-    value = shown.value(subject)
+    full_name, value = shown.full_name(subject), shown.value(subject)
+    key = subject.key if isinstance(subject, Module) else subject.pk
     url = href or (shown.url(subject) if shown.url else None)
+    everywhere = f"outerHTML:[data-figure='{full_name}'][data-object='{key}']"
     return format_html(
-        '<{} class="figure num" data-figure="{}" data-object="{}" data-value="{}" title="{}"{}>{}</{}>',
+        '<{} class="figure num" data-figure="{}" data-object="{}" data-value="{}" title="{}"{}{}>{}</{}>',
         "a" if url else "span",
-        shown.full_name(subject),
-        subject.key if isinstance(subject, Module) else subject.pk,
+        full_name,
+        key,
         value,
         shown.sentence,
         format_html(' href="{}"', url) if url else "",
+        format_html(' hx-swap-oob="{}"', everywhere) if again else "",
         number_format(value, force_grouping=True),
         "a" if url else "span",
     )
