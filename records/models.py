@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.distribution.history import track_batches, track_databases, track_records
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord
+from crm.distribution.triggers import no_truncate
 
 if TYPE_CHECKING:
     from crm.accounts.models import User
@@ -50,11 +51,17 @@ class RequestQuerySet(models.QuerySet["Request"]):
         """Waiting for an admin."""
         return self.filter(state="pending")
 
+    def decided(self) -> "RequestQuerySet":
+        """Not waiting any more, whatever the answer."""
+        return self.exclude(state="pending")
+
     def of(self, user: "User") -> "RequestQuerySet":
         return self.filter(staff=user)
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), meta={"triggers": [no_truncate()]}
+)
 class Request(models.Model):
     """A staff member asks for records of a database. While it waits, it holds as many records as it asks for."""
 

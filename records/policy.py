@@ -17,9 +17,15 @@ def withdraw_requests(person: "User", by: "User | None") -> None:
     cancel_requests_of(person, by=by)
 
 
+def demo(days_ago: int, team: "dict[str, User]") -> None:
+    from records.demo import requests_of_the_day  # the models are ready by then
+
+    requests_of_the_day(days_ago, team)
+
+
 MODULE = Module(
     key="records",
     label=_("Normal DB"),
     description=_("Staff request records and an admin approves."),
-    policy=Policy(staff_request=True, withdraw=withdraw_requests),
+    policy=Policy(staff_request=True, withdraw=withdraw_requests, demo=demo, asked_figure="staff.requests"),
 )

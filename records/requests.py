@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from crm.accounts.models import User
 from crm.distribution.assignment import back_to_pool, lock_working
 from crm.distribution.draw import TooFew, draw
-from crm.distribution.models import Status
+from crm.distribution.models import ModuleSettings, Status
 from crm.distribution.settings import settings_of
 from crm.errors import Refused
 from crm.history import operation
@@ -28,12 +28,14 @@ from records.policy import MODULE
 
 @dataclass
 class Decided:
-    """`done` requests were decided; `late` had been decided, or withdrawn, before; `refused` ones say why not.
+    """`done` requests, for `records` records, were decided; `late` had been decided, or withdrawn, before; `refused`
+    ones say why not.
 
     `swapped` held records were not free any more, and others of the same database took their place.
     """
 
     done: int = 0
+    records: int = 0
     late: int = 0
     swapped: int = 0
     refused: list[str] = field(default_factory=list)
@@ -59,10 +61,10 @@ def request_records(*, database: Database, quantity: int, by: User) -> Request:
         return request
 
 
-def approves_itself(database: Database) -> bool:
-    """The database's own setting, or else the module's."""
+def approves_itself(database: Database, set_so: ModuleSettings | None = None) -> bool:
+    """The database's own setting, or else the module's (`set_so`, where the caller has it)."""
     if database.auto_approve == AutoApprove.INHERIT:
-        return settings_of(MODULE).auto_approve
+        return (set_so or settings_of(MODULE)).auto_approve
     return database.auto_approve == AutoApprove.AUTO
 
 
@@ -88,6 +90,7 @@ def approve_requests(*, requests: Iterable[Request], by: User) -> Decided:
                 with transaction.atomic():
                     decided.swapped += _approve(request, by=by)
                 decided.done += 1
+                decided.records += request.quantity
             except Refused as refused:
                 decided.refused.append(f"{request.staff}, {request.database}: {refused}")
         return decided
@@ -108,7 +111,8 @@ def reject_requests(*, requests: Iterable[Request], by: User, reason: str = "") 
                 text=f"{text} {reason}".strip()[:300],
                 url=reverse("my_requests"),
             )
-        return Decided(done=len(waiting), late=len(asked) - len(waiting))
+        records = sum(request.quantity for request in waiting)
+        return Decided(done=len(waiting), records=records, late=len(asked) - len(waiting))
 
 
 def cancel_request(*, request: Request, by: User) -> None:
@@ -128,9 +132,14 @@ def cancel_requests_of(person: User, *, by: User | None) -> None:
 
 
 def _locked(keys: list[int]) -> list[Request]:
-    """Those of the requests that still wait, locked in the order of their keys."""
+    """Those of the requests that still wait, locked, and all that they hold.
+
+    In the order of their databases, whose counts then change one after the other as everybody changes them.
+    """
     waiting = Request.objects.pending().filter(pk__in=keys).select_related("staff", "database")
-    return list(waiting.order_by("pk").select_for_update(of=["self"], no_key=True))
+    requests = list(waiting.order_by("pk").select_for_update(of=["self"], no_key=True))
+    Record.objects.filter(request__in=requests).locked_ids()
+    return sorted(requests, key=lambda request: (request.database_id, request.pk))
 
 
 def _check_in_use(database: Database) -> None:
