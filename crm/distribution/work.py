@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -49,6 +49,8 @@ def note_outcome(*, records: RecordQuerySet, by: User, **outcome: Unpack[Outcome
             raise Refused(_("These records are no longer with you. Nothing was changed."))
         changes: dict[str, Any] = {**outcome, "worked_at": Now()}
         if "response" in outcome:
-            changes["responded_at"] = Now() if outcome["response"] else None
+            # Who has said it already said it then.
+            already = When(response=outcome["response"], then=F("responded_at"))
+            changes["responded_at"] = Case(already, default=Now()) if outcome["response"] else None
         records.model.objects.with_ids(ids).exclude(Q(**outcome)).update(**changes)
         return Noted(count=len(ids), skipped=selected - len(ids), undo=key)

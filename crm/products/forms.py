@@ -1,15 +1,32 @@
 """The form of a product. It checks; the services write."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
+from crm.products.messages import PLACEHOLDERS, unknown_placeholders
 from crm.products.models import Product
 
 
 class ProductForm(forms.ModelForm):
     class Meta:
         model = Product
-        fields = ["name"]
-        widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
+        fields = ["name", "message_template"]
+        widgets = {
+            "name": forms.TextInput(attrs={"autocomplete": "off"}),
+            "message_template": forms.Textarea(
+                attrs={"rows": 4, "placeholder": _("Halo {name}, saya {staff} dari {product}.")}
+            ),
+        }
 
     def clean_name(self) -> str:
         return " ".join(self.cleaned_data["name"].split())
+
+    def clean_message_template(self) -> str:
+        template = self.cleaned_data["message_template"].replace("\r\n", "\n")
+        if unknown := unknown_placeholders(template):
+            allowed = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            raise forms.ValidationError(
+                _("{%(unknown)s} is not filled in. What can be: %(allowed)s."),
+                params={"unknown": unknown[0], "allowed": allowed},
+            )
+        return template

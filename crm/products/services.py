@@ -7,20 +7,21 @@ from django.utils.translation import gettext as _
 from crm.accounts.models import User
 from crm.errors import Refused
 from crm.history import operation
+from crm.products.messages import unknown_placeholders
 from crm.products.models import Product
 
 
-def add_product(*, name: str, by: User | None) -> Product:
+def add_product(*, name: str, message_template: str = "", by: User | None) -> Product:
     with operation("product.add", by=by):
-        product = Product(name=_tidy(name))
+        product = Product(name=_tidy(name), message_template=message_template.strip())
         _save(product)
         return product
 
 
-def rename_product(*, product: Product, name: str, by: User | None) -> Product:
-    with operation("product.rename", by=by):
+def edit_product(*, product: Product, name: str, message_template: str, by: User | None) -> Product:
+    with operation("product.edit", by=by):
         product = _lock(product)
-        product.name = _tidy(name)
+        product.name, product.message_template = _tidy(name), message_template.strip()
         _save(product)
         return product
 
@@ -55,6 +56,8 @@ def _tidy(name: str) -> str:
 def _save(product: Product) -> None:
     if not product.name:
         raise Refused(_("A product needs a name."))
+    if unknown_placeholders(product.message_template):
+        raise Refused(_("The message names something that is not filled in."))
     try:
         product.full_clean()
         with transaction.atomic():

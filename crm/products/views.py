@@ -41,12 +41,12 @@ def add(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(GET_OR_POST)
 @admin_page
-def rename(request: SignedInRequest, pk: int) -> HttpResponse:
+def edit(request: SignedInRequest, pk: int) -> HttpResponse:
     product = get_product_for(request.user, pk)
     form = ProductForm(request.POST or None, instance=get_product_for(request.user, pk))
     if form.is_valid():
         try:
-            services.rename_product(product=product, **form.cleaned_data, by=request.user)
+            services.edit_product(product=product, **form.cleaned_data, by=request.user)
         except Refused as refusal:
             form.add_error("name", str(refusal))
         else:

@@ -8,10 +8,11 @@ from django.urls import reverse
 
 from crm.errors import Refused
 from crm.products import services
+from crm.products.messages import fill
 from crm.products.models import Product
 from tests.factories.products import ProductFactory
 
-ABOUT_A_PRODUCT = ["product_rename", "product_deactivate", "product_reactivate"]
+ABOUT_A_PRODUCT = ["product_edit", "product_deactivate", "product_reactivate"]
 
 
 @pytest.mark.parametrize("name", ["products", "product_add"])
@@ -41,7 +42,7 @@ def test_a_product_is_added_renamed_and_switched_off_and_on(admin, sign_in):
     client.post(reverse("product_add"), {"name": "  Kopi   Susu "})
     product = Product.objects.get()
     assert product.name == "Kopi Susu"
-    client.post(reverse("product_rename", args=[product.pk]), {"name": "kopi susu"})
+    client.post(reverse("product_edit", args=[product.pk]), {"name": "kopi susu"})
     client.post(reverse("product_deactivate", args=[product.pk]))
     product.refresh_from_db()
     assert (product.name, product.is_active) == ("kopi susu", False)
@@ -58,8 +59,28 @@ def test_a_name_that_is_empty_taken_or_too_long_comes_back(admin, sign_in, name)
     other = ProductFactory(name="Teh")
     client = sign_in(admin)
     assert client.post(reverse("product_add"), {"name": name}).status_code == 422
-    assert client.post(reverse("product_rename", args=[other.pk]), {"name": name}).status_code == 422
+    assert client.post(reverse("product_edit", args=[other.pk]), {"name": name}).status_code == 422
     assert set(Product.objects.values_list("name", flat=True)) == {"Kopi", "Teh"}
+
+
+def test_a_message_names_only_what_is_filled_in(admin, sign_in):
+    product = ProductFactory(name="Kopi")
+    client, url = sign_in(admin), reverse("product_edit", args=[product.pk])
+    for template in ("Halo {nama}", "{}", "Halo {name}, {0}"):
+        answer = client.post(url, {"name": "Kopi", "message_template": template})
+        assert answer.status_code == 422
+        assert "is not filled in. What can be: {name}, {id}, {product}, {staff}." in answer.content.decode()
+    product.refresh_from_db()
+    assert product.message_template == ""
+    client.post(url, {"name": "Kopi", "message_template": "Halo {name} ({id}),\r\n{staff}, {product}"})
+    product.refresh_from_db()
+    assert product.message_template == "Halo {name} ({id}),\n{staff}, {product}"
+    with pytest.raises(Refused):
+        services.edit_product(product=product, name="Kopi", message_template="{x}", by=admin)
+
+
+def test_what_is_filled_in_is_not_filled_in_again():
+    assert fill("Halo {name}, {id}", name="{id}", id="7") == "Halo {id}, 7"
 
 
 @pytest.mark.parametrize("name", ["product_deactivate", "product_reactivate"])

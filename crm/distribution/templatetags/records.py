@@ -1,11 +1,14 @@
-"""Showing parts of a record."""
+"""Showing parts of a record, and of a database."""
+
+from typing import Any
 
 import phonenumbers
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from crm.distribution.models import BaseRecord
+from crm.distribution.models import BaseDatabase, BaseRecord
+from crm.distribution.settings import settings_of
 
 register = template.Library()
 
@@ -21,3 +24,13 @@ def phone(record: BaseRecord) -> SafeString | str:
     return format_html(
         '<a href="https://wa.me/{}" target="_blank" rel="noopener noreferrer">{}</a>', record.phone_key[1:], shown
     )
+
+
+@register.inclusion_tag("distribution/_request_rule.html")
+def request_rule(database: BaseDatabase) -> dict[str, Any]:
+    """Who approves what staff request from the database, in a module whose staff request."""
+    return {
+        "database": database,
+        "choices": database._meta.get_field("auto_approve").choices,
+        "settings": settings_of(database.module),
+    }

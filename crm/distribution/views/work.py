@@ -1,0 +1,160 @@
+"""Working records: one click, one small request. It answers with the row and with the numbers that it changed."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from crm.accounts.access import SignedInRequest
+from crm.accounts.models import User
+from crm.distribution import words
+from crm.distribution.access import find_own_record, get_left_record_for
+from crm.distribution.figures import STATE_LABELS
+from crm.distribution.holdings import FOLLOW_UPS, holding, work_of
+from crm.distribution.models import BaseBatch, BaseRecord, Validation
+from crm.distribution.undo import undo
+from crm.distribution.validation import validate_records
+from crm.distribution.views.attempt import Done, refused_when_busy
+from crm.distribution.work import note_outcome
+from crm.distribution.work_forms import OutcomeForm, ValidationForm
+from crm.errors import Refused
+from crm.pages import came_from, go_to, safe_path
+from crm.registry import Module
+
+CONFLICT, UNPROCESSABLE = 409, 422
+
+
+@require_POST
+def record_outcome(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
+    """Reach, response, note, follow-up: what was sent and is not so already."""
+    record = find_own_record(request.user, module, pk)
+    if record is None:
+        return _gone(request, module, pk)
+    form = OutcomeForm(request.POST, record)
+    if not form.is_valid():
+        return _invalid(request, module, pk, form)
+
+    def note() -> Done | None:
+        if not form.outcome:
+            return None
+        noted = note_outcome(records=_only(record), by=request.user, **form.outcome)
+        return Done(f"{record}: {words.noted(form.outcome)}.", undo_path(module, noted.undo))
+
+    return _do(request, module, pk, note)
+
+
+@require_POST
+def record_validate(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
+    """Valid, invalid with a reason, or neither."""
+    record = find_own_record(request.user, module, pk)
+    if record is None:
+        return _gone(request, module, pk)
+    form = ValidationForm(request.POST)
+    if not form.is_valid():
+        return _invalid(request, module, pk, form)
+
+    def validate() -> Done:
+        mark, reason = form.cleaned_data["validation"], form.cleaned_data["reason"]
+        done = validate_records(
+            records=_only(record), by=request.user, validation=Validation(mark) if mark else None, reason=reason
+        )
+        if done.replacement and done.replacement.replaced:
+            return Done(_("%(record)s: invalid. Another record took its place.") % {"record": record})
+        text = f"{record}: {words.noted({'validation': mark})}."
+        if done.replacement:
+            text += " " + _("There is none to take its place; it waits for an admin.")
+        return Done(text, undo_path(module, done.undo))
+
+    return _do(request, module, pk, validate)
+
+
+@require_POST
+def undo_records(request: SignedInRequest, module: Module, key: UUID) -> HttpResponse:
+    """Takes one's own operation back. The page that htmx asks from sees to it that it shows what is so now."""
+    try:
+        with refused_when_busy():
+            done = undo(module=module, key=key, by=request.user)
+    except Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        text = ngettext("%(n)d record is as it was before.", "%(n)d records are as they were before.", done.count)
+        if done.skipped:
+            text += " " + _("%(skipped)d have been changed since and stay as they are.")
+        messages.success(request, text % {"n": done.count, "skipped": done.skipped})
+    return HttpResponse() if request.htmx else go_to(came_from(request, reverse("home")))
+
+
+def undo_path(module: Module, key: UUID) -> str:
+    return reverse("undo_records", args=[module, key])
+
+
+def _only(record: BaseRecord) -> Any:
+    return type(record).objects.filter(pk=record.pk)
+
+
+def _do(request: SignedInRequest, module: Module, pk: int, work: Callable[[], Done | None]) -> HttpResponse:
+    """Runs it, says what it did, and answers with what is so now."""
+    try:
+        with refused_when_busy():
+            done = work()
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return _answer(request, module, pk, status=CONFLICT)
+    if done:
+        messages.success(request, done.message, extra_tags=done.undo)
+    return _answer(request, module, pk)
+
+
+def _invalid(request: SignedInRequest, module: Module, pk: int, form: OutcomeForm | ValidationForm) -> HttpResponse:
+    """Nothing was changed; the row comes back as it is."""
+    for errors in form.errors.values():
+        messages.error(request, " ".join(str(error) for error in errors))
+    return _answer(request, module, pk, status=UNPROCESSABLE)
+
+
+def _gone(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
+    """Somebody took it back meanwhile; 404 for what was never theirs."""
+    left = get_left_record_for(request.user, module, pk)
+    messages.error(request, _("%(record)s is no longer with you. Nothing was changed.") % {"record": left.customer_id})
+    return _answer(request, module, pk, status=CONFLICT)
+
+
+def _answer(request: SignedInRequest, module: Module, pk: int, *, status: int = 200) -> HttpResponse:
+    """The row as it is now, and the numbers. One that has left them says so, and what took its place comes along."""
+    here = safe_path(request, request.POST.get("next"), reverse("my_records", args=[module]))
+    if not request.htmx:
+        return go_to(f"{here}#record-{module.key}-{pk}")
+    record = find_own_record(request.user, module, pk)
+    last_seen: Any = record or get_left_record_for(request.user, module, pk)
+    instead = None if record else module.Record.objects.held_by(request.user).filter(replaces=pk).first()
+    context = {
+        "module": module,
+        "pk": pk,
+        "record": record,
+        "left": last_seen,
+        "instead": find_own_record(request.user, module, instead.pk) if instead else None,
+        "batch": last_seen.batch,
+        "figures": _figures(request.user, module, last_seen.batch, here),
+        "here": here,
+        "hide_batch": "hide_batch" in request.POST,
+        "selectable": "selectable" in request.POST,
+    }
+    return render(request, "distribution/_work_answer.html", context, status=status)
+
+
+def _figures(user: User, module: Module, batch: BaseBatch, here: str) -> list[tuple[str, Any]]:
+    """What a click may have changed on the page: each figure's name, and what it is about."""
+    mine, work = holding(module, user), work_of(user)
+    follow_ups = FOLLOW_UPS if here.startswith(reverse("follow_ups")) else ()
+    return [
+        *((f"batch.{name}", batch) for name in ("current", "received", "archived", "left", *STATE_LABELS)),
+        *((f"mine.{name}", mine) for name in ("assigned", *STATE_LABELS)),
+        *((f"follow_ups.{name}", work) for name in follow_ups),
+    ]

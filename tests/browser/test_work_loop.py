@@ -1,0 +1,310 @@
+"""The work loop: by keyboard and by mouse, without a page load, and with every number as SQL counts it."""
+
+import re
+
+import pytest
+from django.db import transaction
+from playwright.sync_api import Page, expect
+
+from crm.distribution.assignment import assign_random, recall_records
+from crm.distribution.work import note_outcome
+from crm.registry import get_module
+from memberwd.models import Record
+from tests.browser.conftest import NARROW, WIDE
+from tests.distribution.sql import ask
+from tests.factories.distribution import factories_of, fill
+from tests.factories.products import ProductFactory
+
+MEMBERWD = get_module("memberwd")
+STATES = {
+    "current": "true",
+    "to_do": "reach = '' AND response = '' AND validation = ''",
+    "reached": "reach = 'reachable'",
+    "responded": "response <> ''",
+    "said_yes": "response = 'yes'",
+    "marked_valid": "validation = 'valid'",
+    "marked_invalid": "validation = 'invalid'",
+}
+
+
+@pytest.fixture
+def batch(admin, staff):
+    product = ProductFactory(name="Kopi", message_template="Halo {name}")
+    database = factories_of(MEMBERWD).database(name="Senin", product=product)
+    fill(database, 70, phone="0812-3456-7890", phone_key="+6281234567890", customer_name="Budi")
+    return assign_random(module=MEMBERWD, database=database, staff=staff, count=60, by=admin).batch
+
+
+class Loads:
+    """Counts the page loads from now on."""
+
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        page.on("framenavigated", lambda frame: self._note(frame == page.main_frame))
+
+    def _note(self, is_main: bool) -> None:
+        self.count += is_main
+
+
+class Keyboard:
+    """Presses keys one at a time and counts them; waits until the answer is there, as nobody types faster."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.count = 0
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.count += 1
+        expect(self.page.locator(".htmx-request")).to_have_count(0)
+
+
+def current(page: Page) -> Record:
+    """The record of the current row."""
+    [row] = page.locator("tr[aria-current]").all()
+    return Record.objects.get(pk=int(row.get_attribute("id").rsplit("-", 1)[1]))
+
+
+def assert_numbers_are_true(page: Page, batch) -> None:
+    for name, condition in STATES.items():
+        query = f"SELECT count(*) FROM memberwd_record WHERE batch_id = %s AND status = 'assigned' AND {condition}"
+        [(count,)] = ask(query, batch.pk)
+        shown = page.locator(f'[data-figure="memberwd.batch.{name}"]')
+        for element in shown.all():
+            expect(element).to_have_attribute("data-value", str(count))
+        assert shown.count() > 0, name
+
+
+def test_five_keys_lead_from_a_batch_to_the_next_record_with_an_outcome(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    loads, keyboard = Loads(page), Keyboard(page)
+    first = current(page)
+    keyboard.press("1", "y", "j", "3")
+    assert keyboard.count <= 5
+    expect(page.locator(f"#record-memberwd-{current(page).pk} [name=reach][aria-pressed=true]")).to_have_text(
+        re.compile("Unreachable")
+    )
+    first.refresh_from_db()
+    second = current(page)
+    assert (first.reach, first.response) == ("reachable", "yes")
+    assert second.reach == "unreachable"
+    assert second.row_number > first.row_number
+    assert_numbers_are_true(page, batch)
+    assert loads.count == 0
+
+
+def test_continue_begins_at_the_first_record_to_do_after_the_last(page, sign_in_as, staff, batch):
+    rows = list(batch.records.order_by("row_number").values_list("pk", flat=True))
+    note_outcome(records=Record.objects.with_ids(rows[:52]), by=staff, reach="reachable")
+    note_outcome(records=Record.objects.with_ids(rows[51:52]), by=staff, response="yes")
+    sign_in_as(staff)
+    page.goto("/memberwd/mine/")
+    page.get_by_role("link", name=re.compile("^Continue in")).first.click()
+    page.wait_for_url(re.compile(r"\?at="))
+    assert current(page).pk == rows[52]
+    expect(page.locator(f"#record-memberwd-{rows[52]}")).to_be_in_viewport()
+    page.keyboard.press("1")
+    expect(page.locator(f"#record-memberwd-{rows[52]} [data-key='1']")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_focus_stays_on_the_button_that_was_clicked(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    row = page.locator("[data-work-row]").nth(3)
+    button = row.get_by_role("button", name="Reachable ada", exact=True)
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_focused()
+    expect(row).to_have_attribute("aria-current", "true")
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(button).to_be_focused()
+    button.dblclick()
+    expect(button).to_have_attribute("aria-pressed", "true")
+
+
+def test_note_follow_up_and_reason_by_keyboard(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    loads = Loads(page)
+    record = current(page)
+    row = page.locator(f"#record-memberwd-{record.pk}")
+    page.keyboard.press("e")
+    page.keyboard.type("jny 1?")
+    page.keyboard.press("Enter")
+    expect(row).to_be_focused()
+    expect(page.get_by_text("Note saved.")).to_be_visible()
+    page.keyboard.press("f")
+    expect(page.get_by_role("button", name=re.compile("^Tomorrow"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile("Follow up on"))).to_be_visible()
+    expect(row).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("wrong number")
+    page.keyboard.press("Enter")
+    expect(row.locator("[data-key=x]")).to_have_attribute("aria-pressed", "true")
+    record.refresh_from_db()
+    [(tomorrow,)] = ask("SELECT (now() AT TIME ZONE 'Asia/Jakarta')::date + 1")
+    assert (record.note, record.follow_up_on, record.validation_reason) == ("jny 1?", tomorrow, "wrong number")
+    assert (record.reach, record.response) == ("", "")
+    assert_numbers_are_true(page, batch)
+    assert loads.count == 0
+
+
+def test_undo_by_key_puts_the_row_and_the_numbers_back(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    loads = Loads(page)
+    page.keyboard.press("j")
+    record = current(page)
+    row = page.locator(f"#record-memberwd-{record.pk}")
+    page.keyboard.press("y")
+    expect(row.locator("[data-key=y]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("u")
+    expect(row.locator("[data-key=y]")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_text("1 record is as it was before.")).to_be_visible()
+    assert current(page).pk == record.pk
+    assert_numbers_are_true(page, batch)
+    page.keyboard.press("j")
+    page.keyboard.press("1")
+    expect(page.locator("tr[aria-current] [data-key='1']")).to_have_attribute("aria-pressed", "true")
+    assert loads.count == 0
+
+
+def test_a_record_that_was_recalled_meanwhile_says_so_and_the_numbers_follow(
+    page, sign_in_as, staff, admin, batch, console, screenshot
+):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    record = current(page)
+    with transaction.atomic():
+        recall_records(records=Record.objects.filter(pk=record.pk), by=admin)
+    page.keyboard.press("1")
+    row = page.locator(f"#record-memberwd-{record.pk}")
+    expect(row).to_contain_text("No longer with you.")
+    expect(page.get_by_text(f"{record} is no longer with you. Nothing was changed.")).to_be_visible()
+    assert_numbers_are_true(page, batch)
+    record.refresh_from_db()
+    assert (record.status, record.reach) == ("available", "")
+    screenshot(page, "work-recalled")
+    page.keyboard.press("j")
+    page.keyboard.press("1")
+    expect(page.locator("tr[aria-current] [data-key='1']")).to_have_attribute("aria-pressed", "true")
+    console[:] = [line for line in console if "409" not in line]
+
+
+def test_what_is_typed_meanwhile_is_not_overwritten_by_an_answer(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    record = current(page)
+    page.route(re.compile("/outcome/"), lambda route: (page.wait_for_timeout(150), route.continue_()))
+    page.keyboard.press("1")
+    page.keyboard.press("y")
+    page.keyboard.press("e")
+    page.keyboard.type("still typing")
+    row = page.locator(f"#record-memberwd-{record.pk}")
+    expect(page.get_by_text(f"{record}: Said yes.")).to_be_visible()
+    expect(row.locator("[name=note]")).to_have_value("still typing")
+    page.keyboard.press("Enter")
+    expect(row.locator("[data-key=y]")).to_have_attribute("aria-pressed", "true")
+    expect(row.locator("[data-key='1']")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("Note saved.")).to_be_visible()
+    record.refresh_from_db()
+    assert (record.reach, record.response, record.note) == ("reachable", "yes", "still typing")
+
+
+def test_keys_are_only_keys_of_the_table_and_can_be_turned_off(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    page.locator("[data-search]").press("1")
+    page.locator("[data-search]").fill("")
+    expect(page.locator("[data-work-row]")).to_have_count(50)
+    page.get_by_role("link", name="Rename").focus()
+    page.keyboard.press("1")
+    page.locator("[data-work-row]").first.focus()
+    page.keyboard.press("Alt+1")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.keyboard.press("y")
+    page.get_by_role("switch").uncheck()
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("heading", name="Keys")).to_be_hidden()
+    page.keyboard.press("1")
+    page.reload()
+    page.locator("[data-work-row]").first.focus()
+    page.keyboard.press("1")
+    page.wait_for_timeout(300)
+    assert not batch.records.exclude(worked_at=None).exists()
+
+
+def test_the_last_record_of_a_page_leads_to_the_first_of_the_next(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    rows = list(batch.records.order_by("row_number").values_list("pk", flat=True))
+    page.locator("[data-work-row]").last.focus()
+    assert current(page).pk == rows[49]
+    page.keyboard.press("j")
+    expect(page.locator(f"#record-memberwd-{rows[50]}")).to_have_attribute("aria-current", "true")
+
+
+def test_many_by_keyboard_and_dialog(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    for key in ("a", "j", "a", "j", " "):
+        page.keyboard.press(key)
+    expect(page.get_by_text("3 chosen")).to_be_visible()
+    page.get_by_role("button", name="Note…").click()
+    page.locator("#dialog").get_by_label("Response").select_option(label="No")
+    page.locator("#dialog").get_by_role("button", name="Note").click()
+    expect(page.get_by_text("3 records noted: said no.")).to_be_visible()
+    assert batch.records.filter(response="no").count() == 3
+    assert_numbers_are_true(page, batch)
+
+
+def test_it_works_without_javascript(browser, browser_context_args, base_url, staff, batch, context, sign_in_as):
+    sign_in_as(staff)
+    plain = browser.new_context(**browser_context_args, java_script_enabled=False)
+    plain.add_cookies(context.cookies())
+    page = plain.new_page()
+    page.goto(batch.get_absolute_url())
+    row = page.locator("[data-work-row]").first
+    row.locator("[name=note]").fill("call again")
+    row.get_by_role("button", name="Reachable ada", exact=True).click()
+    page.wait_for_url(re.compile("#record-memberwd-"))
+    expect(row.locator("[data-key='1']")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 record is as it was before.")).to_be_visible()
+    assert not batch.records.exclude(reach="", note="").exists()
+    plain.close()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1280", "360"])
+def test_the_pages_fit_and_are_accessible(
+    size, page, sign_in_as, staff, batch, assert_accessible, assert_fits, screenshot
+):
+    sign_in_as(staff)
+    page.set_viewport_size(size)
+    for name, url in (("mine", "/memberwd/mine/"), ("batch", batch.get_absolute_url())):
+        page.goto(url)
+        page.keyboard.press("y")
+        expect(page.locator("tr[aria-current] [data-key=y]")).to_have_attribute("aria-pressed", "true")
+        screenshot(page, f"work-{name}-{size['width']}")
+        page.keyboard.press("u")
+        expect(page.locator("tr[aria-current] [data-key=y]")).to_have_attribute("aria-pressed", "false")
+        page.get_by_role("button", name="Dismiss").click()  # it lies over what is measured, as the top bar does
+        page.evaluate("scrollTo(0, 0)")
+        assert page.locator("[role=region][id=messages]").count() == 1
+        assert_fits(page)
+        assert_accessible(page)
+    table = page.locator("[data-work]")
+    assert table.evaluate("wrap => wrap.scrollWidth - wrap.clientWidth") <= 0
+    for key, heading in (("?", "Keys"), ("f", "Follow up"), ("x", "Why is this record invalid?")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        assert_fits(page)
+        assert_accessible(page)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("heading", name=heading)).to_be_hidden()
