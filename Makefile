@@ -6,7 +6,7 @@
 
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run install install-dev test check bench venv python-packages python-packages-dev node-packages
+.PHONY: help run install install-dev test check bench soak venv python-packages python-packages-dev node-packages
 
 PYTHON_CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 VENV_PYTHON = .venv/bin/python
@@ -36,6 +36,9 @@ check: install-dev ## style, types, templates and missing migrations
 
 bench: install-dev ## the measurements, as ratios
 	@exec $(VENV_PYTHON) -m tests.bench $(ARGS)
+
+soak: install-dev ## random operations for MINUTES=10, and after each all that must hold
+	@SOAK_MINUTES=$(or $(MINUTES),10) exec $(VENV_PYTHON) -m pytest tests/properties/test_life_of_records.py -s $(ARGS)
 
 venv:
 	@if [ -e .venv/.complete ] && $(VENV_PYTHON) -c '' 2>/dev/null; then exit 0; fi; \

@@ -6,6 +6,7 @@ will replace; if the view offers that piece, only the piece is sent.
 
 from collections.abc import Collection
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
@@ -61,10 +62,24 @@ def safe_path(request: HttpRequest, url: str | None, default: str) -> str:
     return default
 
 
+def came_from(request: HttpRequest, default: str) -> str:
+    """The page of this site on which a link or button was clicked, else `default`."""
+    referrer = urlsplit(request.headers.get("Referer", ""))
+    if referrer.netloc != request.get_host():
+        return default
+    return safe_path(request, referrer._replace(scheme="", netloc="").geturl(), default)
+
+
 class _CountedPaginator(Paginator):
-    """A paginator that is told how many rows there are, where a figure knows it without counting."""
+    """A paginator that is told how many rows there are, where a figure knows it without counting.
+
+    PostgreSQL reads all rows up to a page. Those of a page far down are therefore taken from the other end, if the
+    list has an order; it has to be one that leaves no two rows equal.
+    """
 
     object_list: QuerySet
+    far = 1000
+    """From this row on it is worth it."""
 
     def __init__(self, rows: QuerySet, total: int | None) -> None:
         super().__init__(rows, ROWS_PER_PAGE)
@@ -75,7 +90,16 @@ class _CountedPaginator(Paginator):
     def count(self) -> int:
         return self.object_list.order_by().count()
 
+    def page(self, number: int | str) -> Page:
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page
+        if first < max(self.far, self.count / 2) or not getattr(self.object_list, "ordered", False):
+            return super().page(number)
+        last = min(first + self.per_page, self.count)
+        rows = self.object_list.reverse()[self.count - last : self.count - first]
+        return Page(list(rows)[::-1], number, self)
 
-def page_of(request: HttpRequest, rows: QuerySet, *, total: int | None = None) -> Page:
-    """The page of `rows` that `?page=` names; a wrong number shows the nearest page."""
-    return _CountedPaginator(rows, total).get_page(request.GET.get("page"))
+
+def page_of(request: HttpRequest, rows: QuerySet, *, total: int | None = None, number: int | None = None) -> Page:
+    """The page of `rows` that `?page=` names, or `number`; a wrong number shows the nearest page."""
+    return _CountedPaginator(rows, total).get_page(number or request.GET.get("page"))

@@ -29,6 +29,12 @@ class Policy:
     withdraw: Callable[[Any, Any], None] = lambda person, by: None
     """Takes back what a staff member has asked for, when they leave: (person, by)."""
 
+    demo: Callable[[int, Any], None] = lambda days_ago, team: None
+    """What of its own the module has in the demo data, on one of its days: (days ago, people by username)."""
+
+    asked_figure: str = ""
+    """The name of the figure that counts what a staff member has asked for and not yet got."""
+
 
 @dataclass(frozen=True)
 class Module:

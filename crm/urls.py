@@ -8,5 +8,6 @@ urlpatterns = [
     path("people/", include("crm.accounts.urls")),
     path("products/", include("crm.products.urls")),
     path("notifications/", include("crm.notices.urls")),
+    path("records/", include("records.urls")),
     path("", include("crm.distribution.urls")),
 ]

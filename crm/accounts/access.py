@@ -44,6 +44,9 @@ staff_page = _page_of(Role.STAFF)
 admin_page = _page_of(Role.ADMIN, Role.OWNER)
 """A page that runs the team's work; the owner is an admin too."""
 
+owner_page = _page_of(Role.OWNER)
+"""A page that sets how the team works."""
+
 
 def get_person_for(user: User, pk: int) -> User:
     """The person, if `user` may manage them; Http404 otherwise."""

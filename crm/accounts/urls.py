@@ -1,4 +1,4 @@
-"""The people pages, under /people/."""
+"""The people pages, under /people/. Deactivating is with what happens to the records, in crm.distribution."""
 
 from django.urls import path
 
@@ -9,7 +9,6 @@ urlpatterns = [
     path("invite/", views.invite, name="person_invite"),
     path("<int:pk>/", views.person, name="person"),
     path("<int:pk>/role/", views.role, name="person_role"),
-    path("<int:pk>/deactivate/", views.deactivate, name="person_deactivate"),
     path("<int:pk>/reactivate/", views.reactivate, name="person_reactivate"),
     path("<int:pk>/unlock/", views.unlock, name="person_unlock"),
     path("<int:pk>/link/", views.send_link, name="person_send_link"),

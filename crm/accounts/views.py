@@ -96,14 +96,6 @@ def role(request: SignedInRequest, pk: int) -> HttpResponse:
     return _act(request, pk, lambda **who: services.change_role(**who, role=given), _("The role is changed."))
 
 
-@require_http_methods(GET_OR_POST)
-@admin_page
-def deactivate(request: SignedInRequest, pk: int) -> HttpResponse:
-    if request.method == "POST":
-        return _act(request, pk, services.deactivate_person, _("Deactivated, and signed out everywhere."))
-    return render(request, "people/deactivate.html", {"person": get_person_for(request.user, pk)})
-
-
 @require_POST
 @admin_page
 def reactivate(request: SignedInRequest, pk: int) -> HttpResponse:

@@ -154,7 +154,7 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
         )
         batches = list(Batch.objects.filter(pk__in=[batch.pk for batch in batches]).select_related("database", "staff"))
         _tell_received([(batch, batch.received_count) for batch in batches])
-        settle_invalid_alerts(module_of(model))
+        settle_invalid_alerts(module_of(model), to)
         return Returned(count=len(ids), skipped=selected - len(ids), batches=tuple(batches), undo=key)
 
 

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.distribution import ledger
+from crm.distribution.holdings import FOLLOW_UPS
 from crm.distribution.models import BaseBatch, BaseDatabase
 from crm.figures import Figure, declare
 from crm.registry import Module
@@ -162,6 +163,22 @@ declare(
 )
 declare(
     Figure(
+        "staff.marked_invalid",
+        _("Records that the staff member marked as invalid and that wait for an admin."),
+        lambda holding: holding.records().marked_invalid(),
+        lambda holding: _query(reverse("invalid_records", args=[holding.module]), staff=holding.user.pk),
+        lambda holding: holding.states["marked_invalid"],
+    )
+)
+declare(
+    Figure(
+        "staff.no_replacement",
+        _("Of these, as many as could not be replaced now: their databases have too few available, or are archived."),
+        stored=lambda waiting: waiting.short,
+    )
+)
+declare(
+    Figure(
         "mine.assigned",
         _("Records that are with you now, in this module."),
         lambda holding: holding.records(),
@@ -192,6 +209,8 @@ STATE_SENTENCES: dict[str, tuple[Promise, Promise]] = {
     "due_today": (_("Due today"), _("Records whose follow-up is due today.")),
     "upcoming": (_("Upcoming"), _("Records whose follow-up is due after today.")),
     "check_back": (_("Check back"), _("Customers who said yes 1, 3 or 7 days ago, without a follow-up date.")),
+    "worked_today": (_("Worked today"), _("Records on which something was noted today.")),
+    "said_yes_today": (_("Said yes today"), _("Records whose customer has said yes today.")),
 }
 STATE_LABELS = {state: label for state, (label, _sentence) in STATE_SENTENCES.items()}
 
@@ -216,6 +235,20 @@ def _listed(url: Callable[[Any], str], state: str) -> Callable[[Any], str]:
     return lambda subject: _query(url(subject), state=state)
 
 
+def _staff_in_state(state: str) -> Callable[[Any], str]:
+    return lambda holding: _query(
+        reverse("records", args=[holding.module]), status="assigned", staff=holding.user.pk, state=state
+    )
+
+
+def _to_follow_up(state: str) -> Callable[[Any], QuerySet]:
+    return lambda work: work.records(state)
+
+
+def _worked(state: str) -> Callable[[Any], int]:
+    return lambda work: work.count(state)
+
+
 for state, (_label, sentence) in STATE_SENTENCES.items():
     declare(
         Figure(
@@ -233,6 +266,29 @@ for state, (_label, sentence) in STATE_SENTENCES.items():
             _mine_in_state(state),
             _listed(lambda holding: reverse("my_records", args=[holding.module]), state),
             _counted(state),
+        )
+    )
+# What each staff member has done and has to do, for admins.
+for state in ("to_do", "worked_today", "said_yes_today"):
+    declare(
+        Figure(
+            f"staff.{state}",
+            STATE_SENTENCES[state][1],
+            _mine_in_state(state),
+            _staff_in_state(state),
+            _counted(state),
+        )
+    )
+
+# Over all modules.
+for state in FOLLOW_UPS:
+    declare(
+        Figure(
+            f"follow_ups.{state}",
+            STATE_SENTENCES[state][1],
+            _to_follow_up(state),
+            _listed(lambda work: reverse("follow_ups"), state),
+            _worked(state),
         )
     )
 declare(

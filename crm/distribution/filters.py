@@ -1,14 +1,20 @@
 """Filtering the lists; every filter lives in the URL."""
 
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
 import django_filters
 from django import forms
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, Value
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import Role, User
-from crm.distribution.figures import STATUS_FIGURES
+from crm.distribution.figures import STATE_LABELS, STATUS_FIGURES
 from crm.distribution.models import Status
+from crm.distribution.names import named
 from crm.distribution.querysets import BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.identity import customer_key
 from crm.phones import phone_key
@@ -19,21 +25,43 @@ STATUS_LABELS = {**dict(Status.choices), "conflict": _("Conflict")}
 
 
 def search_records(records: RecordQuerySet, text: str) -> RecordQuerySet:
-    """Records whose customer id begins with `text`, or whose phone it is."""
+    """Records whose customer id begins with `text`, whose phone it is, or in whose name its words are."""
     # PostgreSQL makes the key of the text as it makes those of the records; being constant, it is made once.
     found = Q(customer_key__startswith=customer_key(Value(text)))
-    phone = phone_key(text, settings.PHONE_REGION)
-    return records.filter(found | Q(phone_key=phone) if phone else found)
+    if phone := phone_key(text, settings.PHONE_REGION):
+        found |= Q(phone_key=phone)
+    if name := named(text):
+        found |= Q(name)
+    return records.filter(found)
+
+
+SANE = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+"""Days that have a day before and after them, in every time zone."""
+
+
+def _day_input() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 class RecordFilter(django_filters.FilterSet):
+    """`status` is chosen by the tabs over the list; the page has the rest as fields, the days folded away."""
+
+    DAYS = ("received_from", "received_to", "follow_up_from", "follow_up_to")
+    """Asked of records that are with somebody, unless a status says otherwise."""
+
+    status = django_filters.ChoiceFilter(
+        label=_("Status"),
+        choices=list(STATUS_LABELS.items()),
+        method="by_status",
+        empty_label=_("All"),
+        widget=forms.HiddenInput,
+    )
     q = django_filters.CharFilter(
         label=_("Search"),
         method="search",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Customer id or phone"), "maxlength": 100}),
-    )
-    status = django_filters.ChoiceFilter(
-        label=_("Status"), choices=list(STATUS_LABELS.items()), method="by_status", empty_label=_("All")
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": _("Customer id, phone or name"), "maxlength": 100}
+        ),
     )
     staff = django_filters.ModelChoiceFilter(
         label=_("Staff member"),
@@ -41,12 +69,61 @@ class RecordFilter(django_filters.FilterSet):
         queryset=User.objects.filter(role=Role.STAFF),
         empty_label=_("Anybody"),
     )
+    state = django_filters.ChoiceFilter(
+        label=_("Outcome"), choices=list(STATE_LABELS.items()), method="by_state", empty_label=_("Any")
+    )
+    product = django_filters.ModelChoiceFilter(
+        label=_("Product"),
+        field_name="database__product",
+        queryset=Product.objects.all(),
+        empty_label=_("All products"),
+    )
+    received_from = django_filters.DateFilter(
+        label=_("Received from"), field_name="assigned_at", method="from_day", widget=_day_input(), validators=SANE
+    )
+    received_to = django_filters.DateFilter(
+        label=_("Received until"), field_name="assigned_at", method="until_day", widget=_day_input(), validators=SANE
+    )
+    follow_up_from = django_filters.DateFilter(
+        label=_("Follow-up from"), field_name="follow_up_on", lookup_expr="gte", widget=_day_input(), validators=SANE
+    )
+    follow_up_to = django_filters.DateFilter(
+        label=_("Follow-up until"), field_name="follow_up_on", lookup_expr="lte", widget=_day_input(), validators=SANE
+    )
+
+    def __init__(self, *args: Any, in_database: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if in_database:
+            del self.filters["product"]
 
     def search(self, records: RecordQuerySet, _name: str, text: str) -> RecordQuerySet:
         return search_records(records, text)
 
     def by_status(self, records: RecordQuerySet, _name: str, status: str) -> RecordQuerySet:
         return getattr(records, STATUS_METHODS[status])()
+
+    def by_state(self, records: RecordQuerySet, _name: str, state: str) -> RecordQuerySet:
+        return records.in_state(state)
+
+    def from_day(self, records: RecordQuerySet, field: str, day: date) -> RecordQuerySet:
+        return records.filter(**{f"{field}__gte": _start_of(day)})
+
+    def until_day(self, records: RecordQuerySet, field: str, day: date) -> RecordQuerySet:
+        return records.filter(**{f"{field}__lt": _start_of(day + timedelta(days=1))})
+
+    @property
+    def asks_for_held(self) -> bool:
+        """By days that only records have that are with somebody, and for no status."""
+        asked = self.form.cleaned_data
+        return not asked["status"] and any(asked[name] for name in self.DAYS)
+
+    def filter_queryset(self, records: RecordQuerySet) -> RecordQuerySet:
+        return super().filter_queryset(records.assigned() if self.asks_for_held else records)
+
+
+def _start_of(day: date) -> datetime:
+    """In the team's time zone."""
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 class DatabaseFilter(django_filters.FilterSet):

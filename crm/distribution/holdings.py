@@ -1,15 +1,15 @@
 """What a staff member holds in a module."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, Sum
+from django.db.models import CharField, Count, F, Q, QuerySet, Sum, Value
 from django.utils.functional import cached_property
 
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch
 from crm.distribution.querysets import NO_STATES, BatchQuerySet, RecordQuerySet
-from crm.registry import Module
+from crm.registry import Module, modules
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,16 @@ def holding(module: Module, user: User) -> Holding:
     return holdings(module, [user])[0]
 
 
+def holdings_with_states(module: Module, users: Iterable[User], states: Collection[str]) -> list[Holding]:
+    """One for each person, with the counts of these states only; in two queries."""
+    users = list(users)
+    counts = module.Record.objects.filter(assignee__in=users).count_states(by="assignee", states=states)
+    held = holdings(module, users)
+    for each in held:
+        vars(each)["states"] = counts.get(each.user.pk, NO_STATES)
+    return held
+
+
 def with_states(module: Module, batches: Iterable[BaseBatch]) -> list[BaseBatch]:
     """The batches, each with its `states`; one query for all of them."""
     batches = list(batches)
@@ -65,3 +75,43 @@ def with_states(module: Module, batches: Iterable[BaseBatch]) -> list[BaseBatch]
     for batch in batches:
         batch.states = counts.get(batch.pk, NO_STATES)
     return batches
+
+
+# The states of WORK_STATES that are followed up, in the order in which they press, and by what the oldest is first.
+FOLLOW_UPS = {
+    "overdue": "follow_up_on",
+    "due_today": "follow_up_on",
+    "check_back": "responded_at",
+    "upcoming": "follow_up_on",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a staff member has in all modules."""
+
+    user: User
+    holdings: list[Holding]
+
+    @property
+    def pk(self) -> int:
+        return self.user.pk
+
+    def count(self, state: str) -> int:
+        return sum(each.states[state] for each in self.holdings)
+
+    def records(self, state: str) -> QuerySet:
+        """The key of the module, the date that counts and the key of each record in that state, the oldest first."""
+        first, *others = [
+            each.records()
+            .in_state(state)
+            .order_by()
+            .annotate(module_key=Value(each.module.key, CharField()), due=F(FOLLOW_UPS[state]))
+            .values_list("module_key", "due", "pk")
+            for each in self.holdings
+        ]
+        return first.union(*others, all=True).order_by("due", "module_key", "pk")
+
+
+def work_of(user: User) -> Work:
+    return Work(user, [holding(module, user) for module in modules()])

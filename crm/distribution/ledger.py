@@ -48,6 +48,18 @@ OPERATIONS: dict[str, str | Promise] = {
     "records.assign": _("Assigned"),
     "records.recall": _("Recalled"),
     "records.transfer": _("Transferred"),
+    "records.work": _("Noted"),
+    "records.validate": _("Marked as valid or invalid"),
+    "records.replace": _("Archived and replaced"),
+    "records.archive": _("Archived as invalid"),
+    "records.restore": _("Restored"),
+    "records.purge": _("Purged"),
+    "records.undo": _("Undone"),
+    "request.make": _("Requested"),
+    "request.approve": _("Request approved"),
+    "request.reject": _("Request turned down"),
+    "request.cancel": _("Request withdrawn"),
+    "person.leave": _("The staff member left"),
 }
 
 
@@ -101,7 +113,7 @@ def lines(batch: BaseBatch) -> Iterator[Line]:
     people = User.objects.in_bulk({row[3] for row in rows if row[3]})
     for first_event, at, operation, who, arrived, left, archived in rows:
         yield Line(
-            f"{batch.pk}-{first_event}",
+            f"{batch.module.key}-{batch.pk}-{first_event}",
             at,
             OPERATIONS.get(operation or "", operation or ""),
             people.get(who),

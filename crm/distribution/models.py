@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pghistory
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.constraints import CompositeForeignKey
 from crm.distribution import triggers
 from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
+from crm.distribution.names import name_order, name_words
 from crm.distribution.querysets import NO_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key
 from crm.registry import Module, module_of
@@ -172,6 +174,13 @@ class BaseDatabase(models.Model):
         return module_of(self)
 
 
+def batch_name(pk: int | None, name: str | None) -> str:
+    """What a batch is called: its name, or its number; nothing for no batch."""
+    if not pk:
+        return ""
+    return name or str(_("Batch %(number)s") % {"number": pk})
+
+
 class BaseBatch(models.Model):
     """One hand-over: the records that one staff member received together.
 
@@ -221,7 +230,7 @@ class BaseBatch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or _("Batch %(number)s") % {"number": self.pk}
+        return batch_name(self.pk, self.name)
 
     def get_absolute_url(self) -> str:
         return reverse("batch", args=[self.module, self.pk])
@@ -432,6 +441,26 @@ class BaseRecord(models.Model):
                 fields=["assignee", "batch"],
                 name="%(app_label)s_record_invalid",
                 condition=Q(status=Status.ASSIGNED, validation=Validation.INVALID),
+            ),
+            # The orders of the lists. An import pays only for the names: the times are of assigned records alone.
+            models.Index(name_order(), "database", "row_number", name="%(app_label)s_record_name"),
+            GinIndex(name_words(), name="%(app_label)s_record_words"),
+            models.Index(
+                fields=["assigned_at", "database", "row_number"],
+                name="%(app_label)s_record_received",
+                condition=Q(status=Status.ASSIGNED),
+            ),
+            models.Index(
+                F("worked_at").asc(nulls_first=True),
+                "database",
+                "row_number",
+                name="%(app_label)s_record_worked",
+                condition=Q(status=Status.ASSIGNED),
+            ),
+            models.Index(
+                fields=["follow_up_on", "database", "row_number"],
+                name="%(app_label)s_record_due",
+                condition=Q(status=Status.ASSIGNED),
             ),
         ]
         triggers = [

@@ -17,17 +17,17 @@ CHECK_BACK_DAYS = (1, 3, 7)
 """So many days after a customer said yes, and no follow-up date is set, the staff member is reminded."""
 
 
-def _day(day: date) -> Q:
-    """Responded on that day in the team's time zone."""
+def _on(field: str, day: date) -> Q:
+    """On that day in the team's time zone."""
     start = timezone.make_aware(datetime.combine(day, time.min))
     end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
-    return Q(responded_at__gte=start, responded_at__lt=end)
+    return Q(**{f"{field}__gte": start, f"{field}__lt": end})
 
 
 def _check_back() -> Q:
     today = timezone.localdate()
     asked = Q(response="yes", follow_up_on=None)
-    days = [_day(today - timedelta(days=days)) for days in CHECK_BACK_DAYS]
+    days = [_on("responded_at", today - timedelta(days=days)) for days in CHECK_BACK_DAYS]
     return asked & (days[0] | days[1] | days[2])
 
 
@@ -44,6 +44,8 @@ WORK_STATES: dict[str, Callable[[], Q]] = {
     "due_today": lambda: Q(follow_up_on=timezone.localdate()),
     "upcoming": lambda: Q(follow_up_on__gt=timezone.localdate()),
     "check_back": _check_back,
+    "worked_today": lambda: _on("worked_at", timezone.localdate()),
+    "said_yes_today": lambda: Q(response="yes") & _on("responded_at", timezone.localdate()),
 }
 
 NO_STATES = dict.fromkeys(WORK_STATES, 0)
@@ -105,9 +107,9 @@ class RecordQuerySet(models.QuerySet):
         """Invalid, says the staff member, and waiting for an admin."""
         return self.in_state("marked_invalid")
 
-    def count_states(self, *, by: str) -> dict[int, dict[str, int]]:
-        """How many of these are in each of WORK_STATES, for each value of the field `by`; in one query."""
-        counts = {state: Count("pk", filter=condition()) for state, condition in WORK_STATES.items()}
+    def count_states(self, *, by: str, states: Iterable[str] = tuple(WORK_STATES)) -> dict[int, dict[str, int]]:
+        """How many of these are in each of `states`, for each value of the field `by`; in one query."""
+        counts = {state: Count("pk", filter=WORK_STATES[state]()) for state in states}
         rows = self.assigned().order_by().values(by).annotate(**counts)
         return {row.pop(by): row for row in rows}
 
@@ -117,8 +119,3 @@ class RecordQuerySet(models.QuerySet):
     def held_by(self, user: "User") -> "RecordQuerySet":
         """With that staff member now."""
         return self.assigned().filter(assignee=user)
-
-    def worked_today(self) -> "RecordQuerySet":
-        """With a staff member who noted something about the customer today."""
-        start = timezone.make_aware(datetime.combine(timezone.localdate(), time.min))
-        return self.assigned().filter(worked_at__gte=start)

@@ -1,39 +1,78 @@
 """The list of records: what it covers, its filters, its length and its page."""
 
+from dataclasses import dataclass
 from functools import cached_property
 
 from django.core.paginator import Page
 from django.http import Http404
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.access import SignedInRequest
+from crm.distribution.access import get_database_for
+from crm.distribution.columns import fields_of, record_columns
 from crm.distribution.filters import STATUS_LABELS, RecordFilter
-from crm.distribution.models import BaseBatch, BaseDatabase
+from crm.distribution.forms import KEY
+from crm.distribution.listing import Listing
+from crm.distribution.models import BaseBatch, BaseDatabase, Status
+from crm.distribution.ordering import ORDERS_IN_DATABASE, RECORD_ORDERS
 from crm.distribution.querysets import RecordQuerySet
 from crm.figures import get_figure
 from crm.pages import page_of
 from crm.registry import Module
 
 
-class RecordList:
-    """The records of a module, or of one of its databases, as the URL filters them.
+@dataclass(frozen=True)
+class Tab:
+    """A status, its number, and the list of it."""
+
+    status: str
+    label: str | Promise
+    figure: str
+    subject: BaseDatabase | Module
+    url: str
+
+
+def _scope(module: Module, database: BaseDatabase | None) -> RecordQuerySet:
+    return module.Record.objects.filter(database=database) if database else module.Record.objects.all()
+
+
+class RecordList(Listing):
+    """The records of a module, or of one of its databases, as the URL filters, sorts and arranges them.
 
     Where the filter is one that a figure counts, the length is that figure, so that the number that was clicked and
     the list it opens cannot differ, and no page counts rows that are counted already.
     """
 
+    filter: RecordFilter
+    has_columns = True
+    folded = RecordFilter.DAYS
+
     def __init__(self, request: SignedInRequest, module: Module, database: BaseDatabase | None = None) -> None:
-        self.request = request
-        self.module = module
         self.database = database
-        self.filter = RecordFilter(request.GET, queryset=self.scope)
+        super().__init__(
+            request,
+            module,
+            filter=RecordFilter(request.GET, queryset=_scope(module, database), in_database=database is not None),
+            columns=record_columns(module, database),
+            orders=ORDERS_IN_DATABASE if database else RECORD_ORDERS,
+            default_order=["row_number"] if database else ["-database_id", "-row_number"],
+            name="database" if database else "records",
+            here=database.get_absolute_url() if database else reverse("records", args=[module]),
+        )
+
+    @classmethod
+    def of_query(cls, request: SignedInRequest, module: Module) -> "RecordList":
+        """The list of the database that `?database=` names, or of the whole module; 404 for what is not there."""
+        key = request.GET.get("database", "")
+        if not key:
+            return cls(request, module)
+        return cls(request, module, get_database_for(request.user, module, int(key) if KEY.fullmatch(key) else 0))
 
     @property
     def scope(self) -> RecordQuerySet:
-        if self.database:
-            return self.module.Record.objects.filter(database=self.database)
-        return self.module.Record.objects.all()
+        return _scope(self.module, self.database)
 
     @property
     def rows(self) -> RecordQuerySet:
@@ -44,6 +83,13 @@ class RecordList:
     @property
     def status(self) -> str:
         return self.filter.form.cleaned_data["status"] if self.filter.form.is_valid() else ""
+
+    @property
+    def can_order_held(self) -> bool:
+        if not self.filter.form.is_valid():
+            return False
+        asked = self.filter.form.cleaned_data
+        return bool(asked["state"]) or self.filter.asks_for_held or asked["status"] not in ("", *Status.of_the_pool())
 
     @cached_property
     def total(self) -> int:
@@ -58,24 +104,28 @@ class RecordList:
 
     @cached_property
     def page(self) -> Page:
-        # The keys of the page come from an index alone; only the rows of the page are then read.
-        ordering = ["row_number"] if self.database else ["-database_id", "-row_number"]
-        keys = self.rows.order_by(*ordering).values_list("pk", flat=True)
-        page = page_of(self.request, keys, total=self.total)
-        found = self.module.Record.objects.select_related("assignee", "batch", "database").in_bulk(page.object_list)
+        # The keys of the page come from an index; only the rows of the page are then read.
+        page = page_of(self.request, self.ordered_rows.values_list("pk", flat=True), total=self.total)
+        rows = self.module.Record.objects.select_related("assignee", "batch", "database__product")
+        if "data" not in fields_of(self.columns):
+            rows = rows.defer("data")
+        found = rows.in_bulk(page.object_list)
         page.object_list = [found[pk] for pk in page.object_list if pk in found]
         return page
 
+    def export_url(self, format: str) -> str:
+        url = reverse("export_records", args=[self.module, format])
+        return url + self._query(view=None, database=str(self.database.pk) if self.database else None)
+
     @property
-    def tabs(self) -> list[tuple[str, Promise, str, BaseDatabase | Module]]:
-        """Each status: its value in the URL, its name, its figure and what that is about."""
+    def status_tabs(self) -> list[Tab]:
+        """Old data's status and conflicts are shown where there are any."""
         subject, kind = (self.database, "database") if self.database else (self.module, "module")
-        tabs: list[tuple[str, Promise, str, BaseDatabase | Module]] = [("", _("All"), f"{kind}.records", subject)]
+        tabs = [Tab("", _("All"), f"{kind}.records", subject, self.url(status=None))]
         for name, label in STATUS_LABELS.items():
             figure = f"{kind}.{name}"
-            # Old data's status and conflicts are shown where there are any.
             if name not in ("invalid", "conflict") or get_figure(figure).value(subject):
-                tabs.append((name, label, figure, subject))
+                tabs.append(Tab(name, label, figure, subject, self.url(status=name)))
         return tabs
 
 
@@ -108,9 +158,14 @@ class BatchList:
 
     @property
     def tabs(self) -> list[tuple[str, Promise, str]]:
-        """Old data's status is shown where there is any."""
-        shown = [name for name in self.figures if name != "invalid" or self.batch.invalid_count]
+        """Those who are not with the staff member now. Old data's status is shown where there is any."""
+        shown = [name for name in self.figures if name != "current" and (name != "invalid" or self.batch.invalid_count)]
         return [(name, SHOWN[name], f"batch.{name}") for name in shown]
+
+    @property
+    def has_left(self) -> bool:
+        """It is about records that are not with the staff member now."""
+        return self.show != "current"
 
     @property
     def has_events(self) -> bool:

@@ -2,17 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.apps import apps
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
+from crm.distribution import words
 from crm.distribution.ledger import OPERATIONS
-from crm.distribution.models import BaseRecord, Status
+from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseRecord, Status
 
 MOST_MOMENTS = 200
 """The newest changes; nobody reads more on one page."""
+
+NOTED = {"records.work", "records.validate"}
+"""The operations by which staff note something."""
+
+NOTHING_NOTED = {**NO_WORK, **NO_VALIDATION}
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,8 @@ class Moment:
     who: User | None
     status: Status
     assignee: User | None
+    said: str = ""
+    """What was noted about the customer, in words."""
 
 
 def timeline(record: BaseRecord) -> list[Moment]:
@@ -37,6 +46,7 @@ def timeline(record: BaseRecord) -> list[Moment]:
     contexts = [event.pgh_context.metadata if event.pgh_context else {} for event in events]
     named = {context.get("user") for context in contexts} | {event.assignee_id for event in events}
     people = User.objects.in_bulk(named - {None})
+    befores = [*events, None][1:]
     moments = [
         Moment(
             at=event.pgh_created_at,
@@ -44,8 +54,21 @@ def timeline(record: BaseRecord) -> list[Moment]:
             who=people.get(context.get("user")),
             status=Status(event.status),
             assignee=people.get(event.assignee_id),
+            said=_said(event, before) if context.get("operation") in NOTED else "",
         )
-        for event, context in zip(events, contexts, strict=True)
+        for event, before, context in zip(events, befores, contexts, strict=True)
     ]
     database = record.database
     return [*moments, Moment(database.created_at, _("Imported"), database.created_by, Status.AVAILABLE, None)]
+
+
+def _said(event: Any, before: Any) -> str:
+    """What the event changed of what staff note; without an event before it, nothing had been noted."""
+    fields = (*NO_WORK, "validation", "validation_reason")
+    return words.noted(
+        {
+            name: getattr(event, name)
+            for name in fields
+            if getattr(event, name) != (getattr(before, name) if before else NOTHING_NOTED[name])
+        }
+    )

@@ -1,6 +1,7 @@
 """Taking an operation on records back, from the history of what they were before it."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.apps import apps
@@ -22,41 +23,51 @@ from crm.registry import Module
 UNDOABLE = ["records.work", "records.validate", "records.recall", "records.transfer"]
 """The operations that can be taken back. Each begins with records that are with a staff member."""
 
-# Of each record that the operation changed: its newest event of the operation, and the one before the operation.
+# Of each record that the operation changed: its newest event of the operation.
 CHANGED = """
     WITH after AS (
         SELECT DISTINCT ON (e.pgh_obj_id) e.* FROM "{events}" e JOIN pghistory_context c ON c.id = e.pgh_context_id
         WHERE e.pgh_context_id = %(key)s AND (c.metadata ->> 'user')::bigint = %(user)s
               AND c.metadata ->> 'operation' = ANY(%(undoable)s)
         ORDER BY e.pgh_obj_id, e.pgh_id DESC
-    ), before AS (
-        SELECT DISTINCT ON (e.pgh_obj_id) e.* FROM "{events}" e JOIN after a ON a.pgh_obj_id = e.pgh_obj_id
-        WHERE e.pgh_context_id IS DISTINCT FROM %(key)s AND e.pgh_id < a.pgh_id
-        ORDER BY e.pgh_obj_id, e.pgh_id DESC
     )
 """
 
-HOLDERS = """
-    SELECT before.assignee_id, count(*) FILTER (WHERE before.assignee_id IS DISTINCT FROM after.assignee_id)
-    FROM before JOIN after USING (pgh_obj_id) WHERE before.status = 'assigned' GROUP BY 1 ORDER BY 1
+# And beside it the one before the operation. PostgreSQL cannot know how many there are of an operation that has just
+# been, takes them for one, and would compare every pair; looked up one by one, they cost their number.
+BOTH = """
+    after JOIN LATERAL (
+        SELECT e.* FROM "{events}" e
+        WHERE e.pgh_obj_id = after.pgh_obj_id AND e.pgh_context_id IS DISTINCT FROM %(key)s AND e.pgh_id < after.pgh_id
+        ORDER BY e.pgh_id DESC LIMIT 1
+    ) AS before ON true
 """
+
+HOLDERS = f"""
+    SELECT before.assignee_id, count(*) FILTER (WHERE before.assignee_id IS DISTINCT FROM after.assignee_id)
+    FROM {BOTH} WHERE before.status = 'assigned' GROUP BY 1 ORDER BY 1
+"""  # noqa: S608 (a constant of this file)
 
 HOW_MANY = "SELECT count(*) FROM after"
+LOCK = f"""
+    SELECT r.id FROM "{{records}}" r
+    WHERE r.id IN (SELECT pgh_obj_id FROM after UNION ALL SELECT before.replaces_id FROM {BOTH})
+    ORDER BY r.id FOR NO KEY UPDATE OF r
+"""  # noqa: S608 (a constant of this file)
 
-# An archived record stays so: it has been replaced. What a record took the place of may be gone by now.
-PUT_BACK = """
-    , locked AS (
-        SELECT r.id FROM "{records}" r JOIN after ON after.pgh_obj_id = r.id JOIN before ON before.pgh_obj_id = r.id
-        WHERE before.status = 'assigned' AND after.status <> 'archived'
-              AND ({of_record}) IS NOT DISTINCT FROM ({of_after})
-        ORDER BY r.id FOR NO KEY UPDATE OF r
-    )
-    UPDATE "{records}" r SET {assignments}
-    FROM before JOIN locked ON locked.id = before.pgh_obj_id WHERE r.id = locked.id
-"""
+# Nothing has changed the record since, with or without a trace. An archived one stays so: it has been replaced.
+PUT_BACK = f"""
+    UPDATE "{{records}}" r SET {{assignments}}
+    FROM {BOTH}
+    WHERE r.id = after.pgh_obj_id AND before.status = 'assigned' AND after.status <> 'archived'
+          AND NOT EXISTS (SELECT 1 FROM "{{events}}" e WHERE e.pgh_obj_id = r.id AND e.pgh_id > after.pgh_id)
+          AND ({{of_record}}) IS NOT DISTINCT FROM ({{of_after}})
+"""  # noqa: S608 (a constant of this file)
+# What a record took the place of may be gone by now, or another may have its place.
 STILL_REPLACED = """
     replaces_id = (SELECT o.id FROM "{records}" o
-                   WHERE o.id = before.replaces_id AND o.status = 'archived' AND o.batch_id = before.batch_id)
+                   WHERE o.id = before.replaces_id AND o.status = 'archived' AND o.batch_id = before.batch_id
+                         AND NOT EXISTS (SELECT 1 FROM "{records}" x WHERE x.replaces_id = o.id AND x.id <> r.id))
 """
 
 
@@ -83,15 +94,16 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
     }
     plain = [f"{name} = before.{name}" for name in columns if name != "replaces_id"]
     names["assignments"] = ", ".join([*plain, STILL_REPLACED.format(**names)])
-    values = {"key": key, "user": by.pk, "undoable": UNDOABLE}
+    values: dict[str, Any] = {"key": key, "user": by.pk, "undoable": UNDOABLE}
     with operation("records.undo", by=by), connection.cursor() as cursor:
         cursor.execute((CHANGED + HOLDERS).format(**names), values)
         holders = dict(cursor.fetchall())
         people = User.objects.in_bulk(holders)
-        for user in people.values():
-            lock_working(user)
+        for pk in sorted(people):
+            lock_working(people[pk])
         cursor.execute((CHANGED + HOW_MANY).format(**names), values)
         [changed] = cursor.fetchone()
+        cursor.execute((CHANGED + LOCK).format(**names), values)
         cursor.execute((CHANGED + PUT_BACK).format(**names), values)
         done = Undone(cursor.rowcount, changed - cursor.rowcount)
         if not done.count:
@@ -104,11 +116,11 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
                 for user, n in back.items()
             ],
         )
-        settle_invalid_alerts(module)
+        settle_invalid_alerts(module, *(people[pk] for pk in sorted(people)))
         return done
 
 
 def _columns(events: type[Model]) -> list[str]:
     """What the history keeps of a record, but for what never changes."""
-    names = [field.column for field in events._meta.concrete_fields]
+    names = [str(field.column) for field in events._meta.concrete_fields]
     return [name for name in names if not name.startswith("pgh_") and name not in IMPORTED_COLUMNS]

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import User
-from crm.distribution.alerts import raise_invalid_alert, settle_invalid_alerts
+from crm.distribution.alerts import settle_invalid_alerts
 from crm.distribution.assignment import back_to_pool, lock_working
 from crm.distribution.draw import draw
 from crm.distribution.models import NO_VALIDATION, Status, Validation
@@ -70,27 +70,23 @@ def validate_records(
         ids = records.held_by(by).locked_ids()
         if not ids:
             raise Refused(_("These records are no longer with you. Nothing was changed."))
-        if validation is None:
-            mark = NO_VALIDATION
-        else:
+        mark: dict[str, Any] = NO_VALIDATION
+        if validation is not None:
             why = reason if validation == Validation.INVALID else ""
             mark = {"validation": validation, "validation_reason": why, "validated_at": Now(), "validated_by": by}
         said = {name: mark[name] for name in ("validation", "validation_reason")}
         module.Record.objects.with_ids(ids).exclude(**said).update(**mark, worked_at=Now())
         replacement = None
-        if validation == Validation.INVALID:
-            if settings_of(module).auto_replace:
-                replacement = _replace(module, ids, by, most=_room(module))
-            if replacement is None or replacement.waiting:
-                raise_invalid_alert(module, by)
-        settle_invalid_alerts(module)
+        if validation == Validation.INVALID and settings_of(module).auto_replace:
+            replacement = _replace(module, ids, by, most=_room(module))
+        settle_invalid_alerts(module, by)
         return Validated(len(ids), selected - len(ids), key, replacement)
 
 
 def replace_invalid(*, records: RecordQuerySet, by: User) -> Replaced:
     """Archives the invalid ones among the records and replaces each; what cannot be replaced goes on waiting.
 
-    Raises Refused when none waits any more, or none can be replaced.
+    Raises Refused when none waits any more, or none can be replaced: their databases have no more, or are archived.
     """
     module = module_of(records.model)
     with operation("records.replace", by=by):
@@ -99,7 +95,7 @@ def replace_invalid(*, records: RecordQuerySet, by: User) -> Replaced:
         ids = _locked_invalid(records)
         done = _replace(module, ids, by)
         if not done.replaced:
-            raise Refused(_("There is no record left to replace them with. Nothing was changed."))
+            raise Refused(_("Their databases have no record left to replace them with. Nothing was changed."))
         _tell_answered(module, ids, replaced=True)
         settle_invalid_alerts(module)
         return done
@@ -142,7 +138,12 @@ def _locked_invalid(records: RecordQuerySet) -> list[int]:
 
 
 def _locked_archived(records: RecordQuerySet) -> list[int]:
-    ids = records.archived().locked_ids()
+    """Locked together with those that took their places, so that all are locked in one order."""
+    everything = records.model.objects
+    ids = list(records.archived().values_list("pk", flat=True))
+    replacements = everything.filter(replaces__in=everything.with_ids(ids)).values_list("pk", flat=True)
+    everything.with_ids([*ids, *replacements]).locked_ids()
+    ids = list(everything.with_ids(ids).archived().values_list("pk", flat=True))
     if not ids:
         raise Refused(_("None of these records is archived any more. Nothing was changed."))
     return ids
@@ -178,7 +179,8 @@ def _replace(
         if room is None or used[batch] <= room[batch]:
             wanted.setdefault(database, []).append(pk)
     pairs: list[tuple[int, int]] = []
-    for database in module.Database.objects.filter(pk__in=wanted).order_by("pk"):
+    # Nothing is handed out from a database that is archived.
+    for database in module.Database.objects.visible().filter(pk__in=wanted).order_by("pk"):
         old = wanted[database.pk]
         pairs += zip(draw(module, database, len(old), or_fewer=True), old, strict=False)
     if pairs:

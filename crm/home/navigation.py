@@ -45,19 +45,30 @@ class Entry:
     icon: str = ""
     module: registry.Module | None = None
     figure: str = ""
+    subject: Any = None
+    """What the figure is about, where that is not the module of the URL."""
+    also: str = ""
+    """The name of another URL whose pages belong to this entry."""
 
-    def url(self) -> str:
-        return reverse(self.url_name, args=[self.module] if self.module else [])
+    def url(self, name: str = "") -> str:
+        return reverse(name or self.url_name, args=[self.module] if self.module else [])
+
+    def leads_to(self, path: str) -> bool:
+        return path.startswith(self.url()) or bool(self.also and path.startswith(self.url(self.also)))
 
     def link(self, current: str) -> Link:
         url = self.url()
         letters = monogram(self.module) if self.module and not self.icon else ""
-        return Link(self.label, url, self.icon, letters, url == current, self.figure, self.module)
+        return Link(self.label, url, self.icon, letters, url == current, self.figure, self.subject or self.module)
 
 
 OVERVIEW = Entry(_("Overview"), "overview", "squares-2x2")
+TODAY = Entry(_("Today"), "today", "sun")
+FOLLOW_UPS = Entry(_("Follow-ups"), "follow_ups", "calendar")
 PRODUCTS = Entry(_("Products"), "products", "cube")
 PEOPLE = Entry(_("People"), "people", "users")
+SETTINGS = Entry(_("Settings"), "module_settings", "cog-6-tooth")
+REQUEST_RECORDS = Entry(_("Request records"), "my_requests", "inbox-arrow-down")
 NOTIFICATIONS = Entry(_("Notifications"), "notices", "bell")
 PROFILE = Entry(_("Profile"), "profile", "user-circle")
 
@@ -66,7 +77,26 @@ PROFILE = Entry(_("Profile"), "profile", "user-circle")
 Pages = list[tuple[registry.Module | Text, list[Entry]]]
 
 
-def _pages_of_admins() -> Pages:
+def _requests(module: registry.Module) -> list[Entry]:
+    """Where admins answer what staff ask for."""
+    wait = Entry(_("Requests"), "requests", "inbox-arrow-down", figure="requests.pending", subject=module)
+    return [wait] if module.policy.staff_request else []
+
+
+def _invalid(module: registry.Module) -> list[Entry]:
+    """Where admins answer what staff marked as invalid."""
+    wait = Entry(
+        _("Invalid records"),
+        "invalid_records",
+        "no-symbol",
+        module,
+        figure="module.marked_invalid",
+        also="archived_records",
+    )
+    return [wait] if module.policy.validates else []
+
+
+def _pages_of_admins(user: User) -> Pages:
     modules: Pages = [
         (
             module,
@@ -74,16 +104,21 @@ def _pages_of_admins() -> Pages:
                 Entry(_("Databases"), "databases", "circle-stack", module),
                 Entry(_("Records"), "records", "table-cells", module),
                 Entry(_("Batches"), "batches", "rectangle-stack", module),
+                *_requests(module),
+                *_invalid(module),
             ],
         )
         for module in registry.modules()
     ]
-    return [("", [OVERVIEW]), *modules, (_("Manage"), [PRODUCTS, PEOPLE]), (_("You"), [NOTIFICATIONS, PROFILE])]
+    manage = [PRODUCTS, PEOPLE, *([SETTINGS] if user.is_owner else [])]
+    return [("", [OVERVIEW]), *modules, (_("Manage"), manage), (_("You"), [NOTIFICATIONS, PROFILE])]
 
 
 def _pages_of_staff() -> Pages:
     records = [Entry(module.label, "my_records", module=module) for module in registry.modules()]
-    return [(_("My records"), records), (_("You"), [NOTIFICATIONS, PROFILE])]
+    if any(module.policy.staff_request for module in registry.modules()):
+        records.append(REQUEST_RECORDS)
+    return [("", [TODAY, FOLLOW_UPS]), (_("My records"), records), (_("You"), [NOTIFICATIONS, PROFILE])]
 
 
 def monogram(module: registry.Module) -> str:
@@ -93,7 +128,7 @@ def monogram(module: registry.Module) -> str:
 
 def navigation(user: User, path: str) -> list[Section]:
     """The sections for this person, with the entry that leads nearest to `path` as the current one."""
-    pages = _pages_of_admins() if user.is_admin else _pages_of_staff()
+    pages = _pages_of_admins(user) if user.is_admin else _pages_of_staff()
     current = _nearest([entry for _heading, entries in pages for entry in entries], path)
     return [_section(heading, entries, current) for heading, entries in pages]
 
@@ -101,7 +136,7 @@ def navigation(user: User, path: str) -> list[Section]:
 def _nearest(entries: list[Entry], path: str) -> str:
     """The URL that `path` begins with, the longest one; else that of the first entry of the module it is in."""
     in_module = [entry.url() for entry in entries if entry.module and path.startswith(f"/{entry.module.key}/")]
-    above = [entry.url() for entry in entries if path.startswith(entry.url())]
+    above = [entry.url() for entry in entries if entry.leads_to(path)]
     return max(above, key=len, default=next(iter(in_module), ""))
 
 

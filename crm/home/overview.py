@@ -1,22 +1,67 @@
-"""The admins' first page: what there is, module by module and person by person."""
+"""The admins' first page: what waits, what there is, who is how far today, and what changed lately."""
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_lazy as _
+
 from crm.accounts.models import User
-from crm.distribution.holdings import Holding, holdings
+from crm.distribution.holdings import Holding, holdings_with_states
+from crm.distribution.imports.models import State, Upload
+from crm.home.to_do import Line, waiting
 from crm.registry import modules
+
+TEAM_STATES = ("to_do", "worked_today", "said_yes_today", "marked_invalid")
+MOST_UPLOADS = 5
 
 
 @dataclass(frozen=True)
 class StaffRow:
-    """A staff member and what they hold in each module, in the order of the modules."""
+    """A staff member and what they hold, in each module where they hold anything."""
 
     user: User
     holdings: list[Holding]
 
 
 def staff_rows() -> list[StaffRow]:
-    """Every active staff member; one query a module."""
+    """Every active staff member; two queries a module."""
     people = list(User.objects.working())
-    by_module = [holdings(module, people) for module in modules()]
-    return [StaffRow(user, list(held)) for user, *held in zip(people, *by_module, strict=True)]
+    by_module = [holdings_with_states(module, people, TEAM_STATES) for module in modules()]
+    return [
+        StaffRow(user, [each for each in held if each.assigned]) for user, *held in zip(people, *by_module, strict=True)
+    ]
+
+
+def to_do() -> list[Line]:
+    """What waits for an admin."""
+    each = list(modules())
+    return list(
+        waiting(
+            [
+                Line(
+                    "inbox-arrow-down",
+                    _("Requests"),
+                    _("Staff ask for records. Approve or reject."),
+                    [("", "requests.pending", module) for module in each if module.policy.staff_request],
+                    pressing=True,
+                ),
+                Line(
+                    "archive-box-x-mark",
+                    _("Invalid records"),
+                    _("Staff marked them as invalid. Archive and replace them."),
+                    [(module.label, "module.marked_invalid", module) for module in each if module.policy.validates],
+                ),
+                Line(
+                    "no-symbol",
+                    _("Conflicts"),
+                    _("Records with a staff member whose customer somebody else has reserved."),
+                    [(module.label, "module.conflict", module) for module in each],
+                ),
+            ]
+        )
+    )
+
+
+def uploads_waiting() -> list[Upload]:
+    """Files that failed, or wait for somebody to look at what was read and import it; the newest."""
+    waits = Upload.objects.filter(state__in=[State.FAILED, State.READY])
+    return list(waits.select_related("product", "created_by")[:MOST_UPLOADS])

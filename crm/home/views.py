@@ -6,25 +6,51 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from crm.accounts.access import SignedInRequest, admin_page
+from crm.accounts.access import SignedInRequest, admin_page, staff_page
+from crm.accounts.services import look
+from crm.home.changes import latest_changes
 from crm.home.health import check_health
-from crm.home.overview import staff_rows
+from crm.home.overview import staff_rows, to_do, uploads_waiting
+from crm.home.search import find_customers
+from crm.home.today import Today
 from crm.pages import render_page
 from crm.registry import modules
 
 
 @require_safe
 def home(request: SignedInRequest) -> HttpResponse:
-    """Everybody's first page: the overview for admins, the own records for staff."""
-    if request.user.is_admin:
-        return redirect("overview")
-    return redirect("my_records", next(modules()))
+    """Everybody's first page: the overview for admins, today for staff."""
+    return redirect("overview" if request.user.is_admin else "today")
+
+
+@require_safe
+@staff_page
+def today(request: SignedInRequest) -> HttpResponse:
+    """What to do next. Opening it is the look at what is new."""
+    context = {"today": Today(request.user, since=look(by=request.user))}
+    return render_page(request, "home/today.html", context)
 
 
 @require_safe
 @admin_page
 def overview(request: SignedInRequest) -> HttpResponse:
-    return render_page(request, "home/overview.html", {"modules": list(modules()), "staff": staff_rows()})
+    context = {
+        "modules": list(modules()),
+        "to_do": to_do(),
+        "uploads": uploads_waiting(),
+        "staff": staff_rows(),
+        "changes": latest_changes(),
+    }
+    return render_page(request, "home/overview.html", context)
+
+
+@require_safe
+def search(request: SignedInRequest) -> HttpResponse:
+    """A customer, wherever the person may see them."""
+    text = request.GET.get("q", "")
+    found = find_customers(text, user=request.user)
+    context = {"q": text, "found": found, "found_any": any(group.records for group in found)}
+    return render_page(request, "home/search.html", context)
 
 
 @login_not_required

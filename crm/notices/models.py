@@ -2,9 +2,10 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from crm.accounts.models import User
+from crm.accounts.models import Role, User
 
 
 class Kind(models.TextChoices):
@@ -17,6 +18,26 @@ class Kind(models.TextChoices):
     UPLOAD_READ = "upload_read", _("Upload ready to import")
     IMPORT_FINISHED = "import_finished", _("Import finished")
     IMPORT_FAILED = "import_failed", _("Import failed")
+
+    @classmethod
+    def of_role(cls, role: str) -> dict["Kind", Promise]:
+        """Those that concern people of this role, each with when it is sent."""
+        return OF_STAFF if role == Role.STAFF else OF_ADMINS
+
+
+OF_STAFF: dict[Kind, Promise] = {
+    Kind.RECORDS_RECEIVED: _("Records are handed to you, or are back with you."),
+    Kind.RECORDS_TAKEN_BACK: _("Records are taken back from you, or handed to somebody else."),
+    Kind.REQUEST_DECIDED: _("An admin answers your request for records."),
+    Kind.INVALID_ANSWERED: _("Records that you marked as invalid are replaced or archived."),
+}
+OF_ADMINS: dict[Kind, Promise] = {
+    Kind.REQUEST_MADE: _("A staff member asks for records and waits for you."),
+    Kind.INVALID_WAITING: _("A staff member has invalid records that wait for you."),
+    Kind.UPLOAD_READ: _("A file that you uploaded is read, and its preview is ready."),
+    Kind.IMPORT_FINISHED: _("A file that you uploaded is imported."),
+    Kind.IMPORT_FAILED: _("A file that you uploaded could not be imported."),
+}
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from crm.accounts.models import User
@@ -31,14 +32,17 @@ def alert(*, users: Iterable[User], kind: Kind, text: str, url: str, about: str)
     )
 
 
-def settle(*, about: str, but_for: Collection[str] = ()) -> None:
+def settle(*, about: str, but_for: Collection[str] | QuerySet = ()) -> None:
     """Removes the alerts whose `about` begins so, from everybody's list: what they told about is done."""
     Notice.objects.filter(about__startswith=about).exclude(about__in=but_for).delete()
 
 
-def mute_kinds(*, kinds: Collection[str], by: User) -> None:
-    """From now on `by` gets no notifications of these kinds, and those of all others."""
-    MutedKind.objects.filter(user=by).exclude(kind__in=kinds).delete()
+def mute_kinds(*, kinds: Collection[str], by: User, among: Collection[str] = Kind.values) -> None:
+    """Of the kinds `among`, `by` gets no notifications of these from now on, and those of all others.
+
+    What is not among them stays as it is: the kinds of another role, for somebody whose role has changed.
+    """
+    MutedKind.objects.filter(user=by, kind__in=among).exclude(kind__in=kinds).delete()
     MutedKind.objects.bulk_create([MutedKind(user=by, kind=kind) for kind in kinds], ignore_conflicts=True)
 
 

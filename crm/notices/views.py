@@ -5,14 +5,16 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from crm.accounts.access import SignedInRequest
 from crm.notices.access import get_notice_for
+from crm.notices.forms import KindsForm
 from crm.notices.models import Notice
-from crm.notices.services import mark_all_read, mark_read
-from crm.pages import page_of, render_page, safe_path
+from crm.notices.services import mark_all_read, mark_read, mute_kinds
+from crm.pages import go_to, page_of, render_invalid, render_page, safe_path
 
 
 @require_safe
@@ -59,6 +61,19 @@ def read_all(request: SignedInRequest) -> HttpResponse:
         % {"count": count},
     )
     return redirect("notices")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: SignedInRequest) -> HttpResponse:
+    """Which kinds of notifications one wants, of those that concern one's role."""
+    form = KindsForm(request.POST if request.method == "POST" else None, user=request.user)
+    if form.is_valid():
+        mute_kinds(kinds=form.unwanted, among=form.kinds, by=request.user)
+        messages.success(request, _("Saved: you get the notifications that are ticked."))
+        return go_to(reverse("notice_settings"))
+    if form.is_bound:
+        return render_invalid(request, "notices/settings.html", {"form": form}, piece="kinds")
+    return render_page(request, "notices/settings.html", {"form": form})
 
 
 @require_safe

@@ -138,6 +138,29 @@
     });
   }, true);
 
+  // --- The search, and menus that open in place ---------------------------------------------------------------
+  const WRITING = "input, textarea, select, [contenteditable]";
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeMenus();
+    const free = !event.target.closest(WRITING) && !document.body.classList.contains("modal-open");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !free) return;
+    const box = document.querySelector("[data-global-search]");
+    if (!box) return;
+    event.preventDefault();
+    box.focus();
+    box.select();
+  });
+
+  const closeMenus = (but) => document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
+    if (menu === but) return;
+    const hadFocus = menu.contains(document.activeElement);
+    menu.open = false;
+    if (hadFocus && !but) menu.querySelector("summary").focus();
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("details[data-menu][open] .menu-body")) closeMenus(event.target.closest("details[data-menu]"));
+  });
+
   document.addEventListener("click", (event) => {
     const close = event.target.closest("[data-dismiss-message]");
     if (close) dismiss(close.closest(".message"));

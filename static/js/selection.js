@@ -17,7 +17,7 @@
   };
 
   document.addEventListener("change", (event) => {
-    const form = event.target.closest("form[data-selection]");
+    const form = event.target.closest("[data-selection]");
     if (!form) return;
     if (event.target.matches("[data-select-page]")) boxes(form).forEach((box) => { box.checked = event.target.checked; });
     update(form);
@@ -27,7 +27,7 @@
   let last = null;
   document.addEventListener("click", (event) => {
     const box = event.target;
-    const form = box.matches?.('input[name="ids"]') && box.closest("form[data-selection]");
+    const form = box.matches?.('input[name="ids"]') && box.closest("[data-selection]");
     if (!form) return;
     const all = boxes(form);
     if (event.shiftKey && last && all.includes(last)) {
@@ -38,6 +38,14 @@
     last = box;
   });
 
+  // What asks again by itself lets the list alone while rows are chosen; an answer that is under way too.
+  const restWhileChosen = (event) => {
+    const asks = event.detail.requestConfig?.elt ?? event.detail.elt;
+    if (asks.hasAttribute("data-rests-while-chosen") && document.querySelector("[data-bulk-bar][data-chosen]")) event.preventDefault();
+  };
+  document.addEventListener("htmx:beforeRequest", restWhileChosen);
+  document.addEventListener("htmx:beforeSwap", restWhileChosen);
+
   // A browser that comes back to the page restores the ticks.
-  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-selection]").forEach(update));
+  window.addEventListener("pageshow", () => document.querySelectorAll("[data-selection]").forEach(update));
 })();

@@ -9,12 +9,17 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from crm.distribution.assignment import assign_random
+from crm.accounts.models import User
+from crm.distribution.assignment import Returned, assign_random, recall_records, transfer_records
 from crm.distribution.imports.uploads import import_upload, receive_upload
-from crm.distribution.models import BaseDatabase
+from crm.distribution.models import BaseDatabase, Validation
+from crm.distribution.undo import undo
+from crm.distribution.validation import replace_invalid, restore_archived, validate_records
+from crm.distribution.work import note_outcome
+from crm.pages import ROWS_PER_PAGE
 from crm.products.models import Product
 from crm.registry import get_module
-from tests.bench.ground import Result, make_database, median, once, people, settle
+from tests.bench.ground import Result, Seconds, make_database, median, once, people, settle
 
 MEMBER_WD = get_module("memberwd")
 TABLE = MEMBER_WD.Record._meta.db_table
@@ -85,11 +90,72 @@ def pages() -> Iterator[Result]:
             "record list of a database, a customer": database.get_absolute_url() + "?q=u77",
             "record list of the module": reverse("records", args=[MEMBER_WD]),
             "record list of the module, assigned": reverse("records", args=[MEMBER_WD]) + "?status=assigned",
+            **_lists(database),
+            "search for a customer": reverse("search") + "?q=u7777",
+            "search for a name": reverse("search") + "?q=nama+7777",
             "overview": reverse("overview"),
         }
         seconds[rows] = {name: median(lambda url=url: _get(client, url)) for name, url in urls.items()}
     for name, slow in seconds[1_000_000].items():
         yield Result(f"{name}, 1,000,000 : 10,000", slow, seconds[10_000][name], 1.5)
+
+
+def _lists(database: BaseDatabase) -> dict[str, str]:
+    """The record list as it is filtered, sorted and turned to its last page."""
+    last = -(-database.record_count // ROWS_PER_PAGE)
+    queries = {
+        "by customer": "sort=customer",
+        "by name, descending": "sort=-name",
+        "assigned, by time": "status=assigned&sort=-received",
+        "to do, last worked": "state=to_do&sort=-worked",
+        "a name": "q=nama+7777",
+        "last page": f"page={last}",
+        "last page by name": f"page={last}&sort=name",
+    }
+    urls = {"database": database.get_absolute_url(), "module": reverse("records", args=[MEMBER_WD])}
+    return {
+        f"record list of the {kind}, {name}": f"{url}?{query}"
+        for kind, url in urls.items()
+        for name, query in queries.items()
+    }
+
+
+def actions_on_5000() -> Iterator[Seconds]:
+    """5,000 records of several staff members in one action, in seconds."""
+    admin, _staff = people()
+    team = [User.objects.create(username=f"staff{n}", name=f"Staff {n}") for n in range(10)]
+    database = make_database(100_000)
+    for person in team:
+        assign_random(module=MEMBER_WD, database=database, staff=person, count=500, by=admin)
+    one, other = team[0], User.objects.create(username="other", name="Other")
+    assign_random(module=MEMBER_WD, database=database, staff=one, count=4500, by=admin)
+    own, records = MEMBER_WD.Record.objects.held_by(one), MEMBER_WD.Record.objects.assigned()
+    settle()
+    mine = list(own.values_list("pk", flat=True))
+    theirs = list(records.values_list("pk", flat=True)[:5000])
+    chosen = MEMBER_WD.Record.objects.with_ids
+    yield Seconds("marking 5,000", once(lambda: note_outcome(records=chosen(mine), by=one, response="yes")), 3.0)
+    invalid = {"validation": Validation.INVALID, "reason": "Wrong number"}
+    yield Seconds("5,000 invalid", once(lambda: validate_records(records=chosen(mine), by=one, **invalid)), 3.0)
+    yield Seconds("replacing 5,000", once(lambda: replace_invalid(records=chosen(mine), by=admin)), 3.0)
+    yield Seconds("restoring 5,000", once(lambda: restore_archived(records=chosen(mine), by=admin)), 3.0)
+    theirs = list(records.values_list("pk", flat=True)[:5000])
+    yield Seconds("transferring 5,000", once(lambda: transfer_records(records=chosen(theirs), to=other, by=admin)), 3.0)
+    recalled: list[Returned] = []
+    again = chosen(theirs)
+    yield Seconds("recalling 5,000", once(lambda: recalled.append(recall_records(records=again, by=admin))), 3.0)
+    yield Seconds("undoing that", once(lambda: undo(module=MEMBER_WD, key=recalled[0].undo, by=admin)), 3.0)
+
+
+def exports() -> Iterator[Seconds]:
+    """A list of 100,000 as a file, in seconds."""
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(people()[0])
+    make_database(100_000)
+    settle()
+    for format, goal in (("csv", 5.0), ("xlsx", 15.0)):
+        url = reverse("export_records", args=[MEMBER_WD, format])
+        yield Seconds(f"export of 100,000 as {format}", once(lambda url=url: b"".join(client.get(url))), goal)
 
 
 def triggers_on_bulk_update() -> Iterator[Result]:
@@ -136,4 +202,4 @@ def _file(rows: int) -> bytes:
     return file.getvalue().encode()
 
 
-CASES = [import_against_copy, assign_50, pages, triggers_on_bulk_update]
+CASES = [import_against_copy, assign_50, pages, actions_on_5000, exports, triggers_on_bulk_update]

@@ -42,6 +42,23 @@ class Result:
         return f"{self.name:<66} {self.ratio:>6.2f}  {self.goal:>5.1f}  {seconds}{mark}"
 
 
+@dataclass(frozen=True)
+class Seconds:
+    """What has to be done within `goal` seconds, whatever the machine."""
+
+    name: str
+    seconds: float
+    goal: float
+
+    @property
+    def missed(self) -> bool:
+        return self.seconds > self.goal
+
+    def __str__(self) -> str:
+        mark = "  MISSED" if self.missed else ""
+        return f"{self.name:<66} {self.seconds:>5.2f}s {self.goal:>5.1f}s{mark}"
+
+
 def median(work: Callable[[], object], times: int = 15) -> float:
     """The median seconds of `work`, after one run that warms the caches."""
     work()

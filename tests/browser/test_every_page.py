@@ -31,7 +31,11 @@ def pages_of_admins() -> dict[str, str]:
         "upload": database.upload.get_absolute_url(),
         "products": reverse("products"),
         "people": reverse("people"),
+        "invalid": reverse("invalid_records", args=["memberwd"]),
+        "archived": reverse("archived_records", args=["memberwd"]),
+        "deactivate": reverse("person_deactivate", args=[User.objects.get(username="sari").pk]),
         "notices": reverse("notices"),
+        "notice-settings": reverse("notice_settings"),
         "profile": reverse("profile"),
     }
 

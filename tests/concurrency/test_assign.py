@@ -116,7 +116,7 @@ def test_rows_that_others_merely_hold_locked_are_waited_for(workers, database, a
 
 
 def test_the_wait_ends_and_nothing_is_changed(workers, database, admin, staff, monkeypatch):
-    monkeypatch.setattr("crm.distribution.assignment.WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("crm.distribution.draw.WAIT_SECONDS", 0.3)
     ids = fill(database, 100)
     with locked(MODULE.Record.objects.with_ids(ids[:60])):
         asked = workers.start(lambda: assign_random(module=MODULE, database=database, staff=staff, count=60, by=admin))

@@ -9,7 +9,7 @@ from django.utils import timezone
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch, BaseDatabase
 from crm.figures import get_figure
-from crm.registry import Module, modules
+from crm.registry import Module, get_module, modules
 from tests.distribution.sql import Witness, ask, run
 from tests.factories.distribution import factories_of, fill
 
@@ -84,7 +84,7 @@ STATEMENTS = {
     ),
     "half of them back": f"UPDATE {{r}} SET status = 'available', {FREE} WHERE status = 'assigned' AND id %% 2 = 0",
     "several statuses in one statement": (
-        "UPDATE {r} SET status = CASE id %% 3 WHEN 0 THEN 'reserved' WHEN 1 THEN 'requested' ELSE 'available' END"
+        "UPDATE {r} SET status = CASE id %% 3 WHEN 0 THEN 'reserved' WHEN 1 THEN 'invalid' ELSE 'available' END"
         " WHERE status = 'available'"
     ),
     "conflicts": "UPDATE {r} SET is_reservation_conflict = true, invalid_reason = 'x' WHERE status = 'assigned'",
@@ -124,6 +124,23 @@ STATEMENTS = {
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_counts_are_true_after_a_statement_of_raw_sql(world, witness, name):
     world.sql(STATEMENTS[name])
+    witness.look_and_check()
+
+
+@pytest.mark.parametrize("module", [get_module("records")], ids=["records"])
+def test_counts_are_true_when_requests_take_records_and_give_them_back(world, witness, request_in):
+    request = request_in(world.one)
+    world.sql(
+        "UPDATE {r} SET status = CASE id %% 3 WHEN 0 THEN 'requested' WHEN 1 THEN 'reserved' ELSE 'available' END,"
+        " request_id = CASE id %% 3 WHEN 0 THEN %s END WHERE status = 'available'",
+        request.pk,
+    )
+    witness.look_and_check()
+    assert world.module.Record.objects.requested().exists()
+    world.sql(
+        f"UPDATE {{r}} SET status = CASE status WHEN 'requested' THEN 'available' ELSE 'reserved' END,"
+        f" request_id = NULL, {FREE}"
+    )
     witness.look_and_check()
 
 
@@ -183,7 +200,7 @@ def test_bulk_create_and_insert_of_rows_that_are_assigned_already(world, witness
 def test_bulk_update_and_queryset_update(world, witness):
     records = list(world.module.Record.objects.filter(status="available"))
     for number, record in enumerate(records):
-        record.status = "reserved" if number % 2 else "requested"
+        record.status = "reserved" if number % 2 else "invalid"
     world.module.Record.objects.bulk_update(records, ["status"])
     witness.look_and_check()
     world.module.Record.objects.reserved().update(status="available")
@@ -240,7 +257,7 @@ def test_merge_that_updates_deletes_and_inserts(world, witness):
             UNION ALL SELECT -n, n FROM generate_series(1, 3) AS n
         ) AS s ON r.id = s.id
         WHEN MATCHED AND r.id %% 2 = 0 THEN DELETE
-        WHEN MATCHED THEN UPDATE SET status = 'requested'
+        WHEN MATCHED THEN UPDATE SET status = 'reserved'
         WHEN NOT MATCHED THEN
             INSERT (database_id, row_number, customer_id) VALUES (%s, 9000 + s.row_number, 'm' || s.id)
         """,

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from crm.accounts.models import User
 from crm.distribution.assignment import assign_random, transfer_records
-from crm.distribution.holdings import holding
+from crm.distribution.holdings import holding, work_of
 from crm.figures import Figure, figures, get_figure
 from crm.home.demo import seed
 from crm.registry import Module, get_module, modules
@@ -582,7 +582,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(make, module, admin, 
     many = cost()
 
     assert many == few
-    assert max(many.values()) < 40
+    assert max(many.values()) < 60  # the overview asks every module for each of its numbers
 
 
 def test_a_list_does_not_count_what_is_counted_already(make, module, admin):
@@ -595,7 +595,9 @@ def test_a_list_does_not_count_what_is_counted_already(make, module, admin):
     for url in (database.get_absolute_url(), reverse("records", args=[module]) + "?status=available"):
         with CaptureQueriesContext(connection) as captured:
             desk.get(url)
-        assert not [query["sql"] for query in captured if "COUNT(" in query["sql"].upper() and table in query["sql"]]
+        counts = [query["sql"] for query in captured if "COUNT(" in query["sql"].upper() and table in query["sql"]]
+        # What waits as invalid, for the navigation: few, in an index of their own.
+        assert [sql for sql in counts if "\"validation\" = 'invalid'" not in sql] == []
 
 
 # --- Every figure ------------------------------------------------------------------------------------------
@@ -614,7 +616,6 @@ def demo(db) -> dict[str, User]:
             (f"status = 'archived', is_reservation_conflict = false, {archive}", "assigned", 2),
             ("status = 'invalid', is_reservation_conflict = false", "assigned", 1),
             ("status = 'reserved'", "available", 2),
-            ("status = 'requested'", "available", 1),
             ("is_reservation_conflict = true, invalid_reason = 'Reserved'", "assigned", 3),
         ):
             one_each = f"SELECT id FROM \"{table}\" WHERE status = '{state}' ORDER BY id LIMIT {count}"
@@ -633,12 +634,16 @@ def subjects_of(figure: Figure, user: User) -> list:
     """What the figure is shown of, to this person."""
     kind = figure.name.split(".")[0]
     staff = list(User.objects.working()) if user.is_admin else [user]
+    if figure.name == "staff.requests":
+        return staff
+    concerned = [each for each in modules() if each.policy.validates or not figure.name.endswith("marked_invalid")]
     return {
         "database": lambda: [each for module in modules() for each in module.Database.objects.all()],
         "batch": lambda: [each for module in modules() for each in module.Batch.objects.filter(staff__in=staff)],
-        "module": lambda: list(modules()),
-        "staff": lambda: [holding(module, person) for module in modules() for person in staff],
+        "module": lambda: concerned,
+        "staff": lambda: [holding(module, person) for module in concerned for person in staff],
         "mine": lambda: [holding(module, user) for module in modules()],
+        "follow_ups": lambda: [work_of(user)],
         "notices": lambda: [user],
         "products": list,
     }[kind]()
@@ -660,7 +665,7 @@ def length_of_list(client: Client, url: str) -> int:
         assert page.status_code == 200, url
         text = page.content.decode()
         if part == "batches":
-            return text.count('class="card count-card"')
+            return len(re.findall(r'class="card count-card\b', text))
         if "notifications" in url:
             count += text.count('<li class="notice ')
         else:
@@ -671,12 +676,12 @@ def length_of_list(client: Client, url: str) -> int:
 
 
 def rows_on_list(text: str) -> int:
-    shown = text.split('id="list"', 1)[1].split("</table>", 1)[0] if 'id="list"' in text else ""
+    shown = "".join(re.findall("<table.*?</table>", text.partition('id="list"')[2], re.DOTALL))
     return shown.count("<tr") - shown.count("<thead")
 
 
 ADMIN_FIGURES = ("database.", "module.", "batch.", "staff.", "notices.")
-STAFF_FIGURES = ("batch.current", "batch.archived", "mine.", "notices.")
+STAFF_FIGURES = ("batch.current", "batch.archived", "mine.", "follow_ups.", "notices.")
 
 
 @pytest.mark.parametrize(("username", "prefixes"), [("admin", ADMIN_FIGURES), ("sari", STAFF_FIGURES)])

@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from records.models import Request
 from tests.distribution.sql import ask, refused, run
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,6 @@ def test_a_whole_record_of_each_kind_can_be_stored(record, pooled, archived, mod
         ("assigned_by_id = NULL", "assigned_to_somebody"),
         ("status = 'available'", "with_nobody_is_clean"),
         ("status = 'reserved'", "with_nobody_is_clean"),
-        ("status = 'requested'", "with_nobody_is_clean"),
         ("status = 'archived'", "archived_with_reason"),
         ("status = 'archived', archived_at = now(), archived_by_id = assigned_by_id", "archived_with_reason"),
         ("status = 'archived', archived_at = now(), archive_reason = 'x'", "archived_with_reason"),
@@ -85,24 +85,46 @@ def test_a_record_of_the_pool_is_clean(table, pooled, change, rule):
         run(f'UPDATE "{table}" SET {change} WHERE id = %s', pooled.pk)
 
 
+def pooled_as(status: str, request: Request | None) -> str:
+    """The assignments that make a free record one of the pool in that status."""
+    return f"status = 'requested', request_id = {request.pk}" if status == "requested" else f"status = '{status}'"
+
+
+def pool_statuses(module) -> list[str]:
+    return ["available", "reserved", *(["requested"] if module.policy.staff_request else [])]
+
+
 @pytest.mark.parametrize("column", ["assignee_id", "assigned_by_id"])
-@pytest.mark.parametrize("status", ["available", "reserved", "requested"])
-def test_a_record_of_the_pool_is_with_nobody(table, pooled, staff, status, column):
-    with refused("with_nobody_is_clean"):
-        run(f'UPDATE "{table}" SET status = %s, {column} = %s WHERE id = %s', status, staff.pk, pooled.pk)
+def test_a_record_of_the_pool_is_with_nobody(module, table, pooled, request_in, staff, column):
+    request = request_in(pooled.database)
+    for status in pool_statuses(module):
+        run(f'UPDATE "{table}" SET {pooled_as(status, request)} WHERE id = %s', pooled.pk)
+        with refused("with_nobody_is_clean"):
+            run(f'UPDATE "{table}" SET {column} = %s WHERE id = %s', staff.pk, pooled.pk)
 
 
-@pytest.mark.parametrize("status", ["available", "reserved", "requested"])
-def test_a_record_of_the_pool_is_in_no_batch(table, make, staff, status):
+def test_a_record_of_the_pool_is_in_no_batch(module, table, make, request_in, staff):
     batch = make.batch(staff=staff)
     pooled = make.record(database=batch.database)
+    request = request_in(batch.database)
+    for status in pool_statuses(module):
+        run(f'UPDATE "{table}" SET {pooled_as(status, request)} WHERE id = %s', pooled.pk)
+        with refused("with_nobody_is_clean"):
+            run(f'UPDATE "{table}" SET batch_id = %s, assignee_id = %s WHERE id = %s', batch.pk, staff.pk, pooled.pk)
+        with refused("record_batch_of_somebody|with_nobody_is_clean"):
+            run(f'UPDATE "{table}" SET batch_id = %s WHERE id = %s', batch.pk, pooled.pk)
+
+
+def test_an_assigned_record_is_not_requested_at_the_same_time(module, table, record, request_in):
+    request = request_in(record.database)
+    if request is None:
+        with refused("record_never_requested"):
+            run(f"UPDATE \"{table}\" SET status = 'requested' WHERE id = %s", record.pk)
+        return
     with refused("with_nobody_is_clean"):
-        run(
-            f'UPDATE "{table}" SET status = %s, batch_id = %s, assignee_id = %s WHERE id = %s',
-            *[status, batch.pk, staff.pk, pooled.pk],
-        )
-    with refused("record_batch_of_somebody|with_nobody_is_clean"):
-        run(f'UPDATE "{table}" SET status = %s, batch_id = %s WHERE id = %s', status, batch.pk, pooled.pk)
+        run(f'UPDATE "{table}" SET {pooled_as("requested", request)} WHERE id = %s', record.pk)
+    with refused("record_requested_by_somebody"):
+        run(f'UPDATE "{table}" SET request_id = %s WHERE id = %s', request.pk, record.pk)
 
 
 @pytest.mark.parametrize(

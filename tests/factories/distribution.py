@@ -10,7 +10,15 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from crm.distribution.models import BaseDatabase, LeftOutRow, Submission, Upload, UploadPart
+from crm.distribution.models import (
+    BaseDatabase,
+    LeftOutRow,
+    ModuleSettings,
+    SavedView,
+    Submission,
+    Upload,
+    UploadPart,
+)
 from crm.registry import Module, get_module
 from tests.factories.accounts import UserFactory
 from tests.factories.products import ProductFactory
@@ -116,3 +124,21 @@ class SubmissionFactory(DjangoModelFactory):
 
     token = factory.LazyFunction(uuid4)
     user = factory.SubFactory(UserFactory)
+
+
+class ModuleSettingsFactory(DjangoModelFactory):
+    """As they are before anybody has set them."""
+
+    class Meta:
+        model = ModuleSettings
+
+    module = "records"
+
+
+class SavedViewFactory(DjangoModelFactory):
+    class Meta:
+        model = SavedView
+
+    user = factory.SubFactory(UserFactory)
+    page = "records/records"
+    name = factory.Sequence(lambda n: f"View {n}")

@@ -2,7 +2,7 @@
 
 import factory
 
-from crm.notices.models import Kind, Notice
+from crm.notices.models import Kind, MutedKind, Notice
 from tests.factories.accounts import UserFactory
 
 
@@ -15,3 +15,11 @@ class NoticeFactory(factory.django.DjangoModelFactory):
     user = factory.SubFactory(UserFactory)
     kind = Kind.RECORDS_RECEIVED
     text = factory.Sequence(lambda n: f"You received {n} records.")
+
+
+class MutedKindFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = MutedKind
+
+    user = factory.SubFactory(UserFactory)
+    kind = Kind.RECORDS_RECEIVED

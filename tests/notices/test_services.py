@@ -3,8 +3,8 @@
 import pytest
 from django.db import transaction
 
-from crm.notices.models import Kind, Notice
-from crm.notices.services import mark_all_read, mark_read, notify
+from crm.notices.models import Kind, MutedKind, Notice
+from crm.notices.services import alert, mark_all_read, mark_read, mute_kinds, notify, settle
 from tests.factories.accounts import UserFactory
 from tests.factories.notices import NoticeFactory
 
@@ -21,9 +21,9 @@ def test_notify_writes_one_unread_notification_each(staff, other_staff):
     ]
 
 
-def test_notify_takes_one_statement_for_any_number_of_people(django_assert_num_queries):
+def test_notify_takes_two_statements_for_any_number_of_people(django_assert_num_queries):
     people = UserFactory.create_batch(30)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # who does not want it, and the notifications
         notify(users=people, kind=Kind.IMPORT_FINISHED, text="Done")
 
 
@@ -60,3 +60,48 @@ def test_mark_all_read_touches_all_of_ones_own_and_no_other(staff, other_staff):
     assert mark_all_read(by=staff) == 3
     assert mark_all_read(by=staff) == 0
     assert list(Notice.objects.unread()) == [theirs]
+
+
+def test_a_muted_kind_is_not_sent_and_all_others_are(staff, other_staff):
+    mute_kinds(kinds=[Kind.RECORDS_RECEIVED], by=staff)
+    assert notify(users=[staff, other_staff], kind=Kind.RECORDS_RECEIVED, text="50 records") == 1
+    assert notify(users=[staff], kind=Kind.RECORDS_TAKEN_BACK, text="2 records") == 1
+    assert set(Notice.objects.values_list("user", "kind")) == {
+        (other_staff.pk, "records_received"),
+        (staff.pk, "records_taken_back"),
+    }
+
+
+def test_a_kind_that_is_wanted_again_is_sent_again(staff):
+    mute_kinds(kinds=[Kind.RECORDS_RECEIVED], by=staff)
+    mute_kinds(kinds=[], by=staff)
+    assert notify(users=[staff], kind=Kind.RECORDS_RECEIVED, text="50 records") == 1
+
+
+def test_what_is_not_among_the_kinds_that_were_asked_stays_muted(staff):
+    mute_kinds(kinds=[Kind.INVALID_WAITING, Kind.RECORDS_RECEIVED], by=staff)
+    mute_kinds(kinds=[], among=[Kind.RECORDS_RECEIVED], by=staff)
+    assert list(MutedKind.objects.values_list("kind", flat=True)) == ["invalid_waiting"]
+
+
+def test_an_alert_is_not_sent_to_whoever_muted_its_kind(admin, owner):
+    mute_kinds(kinds=[Kind.INVALID_WAITING], by=admin)
+    alert(users=[admin, owner], kind=Kind.INVALID_WAITING, text="They wait", url="/x/", about="invalid/memberwd/7/")
+    assert Notice.objects.get().user == owner
+
+
+def test_an_alert_is_there_once_until_it_is_settled(admin):
+    for _again in range(2):
+        alert(users=[admin], kind=Kind.INVALID_WAITING, text="They wait", url="/x/", about="invalid/memberwd/7/")
+    assert Notice.objects.count() == 1
+    settle(about="invalid/memberwd/", but_for=["invalid/memberwd/7/"])
+    assert Notice.objects.count() == 1
+    settle(about="invalid/memberwd/")
+    assert not Notice.objects.exists()
+
+
+def test_every_kind_concerns_one_role():
+    staff, admins = Kind.of_role("staff"), Kind.of_role("admin")
+    assert not staff.keys() & admins.keys()
+    assert staff.keys() | admins.keys() == set(Kind)
+    assert Kind.of_role("owner") == admins

@@ -7,25 +7,38 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from records.models import Request
 from tests.distribution.sql import Witness, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of
+from tests.factories.records import RequestFactory
 
 pytestmark = pytest.mark.django_db
 
+UNWORKED = (
+    "reach = '', response = '', responded_at = NULL, note = '', follow_up_on = NULL, worked_at = NULL,"
+    " validation = '', validation_reason = '', validated_at = NULL, validated_by_id = NULL, replaces_id = NULL"
+)
 FREE = (
     "assignee_id = NULL, batch_id = NULL, assigned_at = NULL, assigned_by_id = NULL, invalid_reason = '',"
-    " is_reservation_conflict = false, archived_at = NULL, archived_by_id = NULL, archive_reason = ''"
+    f" is_reservation_conflict = false, archived_at = NULL, archived_by_id = NULL, archive_reason = '', {UNWORKED}"
 )
 IN_USE = "archived_at = NULL, archived_by_id = NULL, archive_reason = ''"
 
-# What may be done to any rows that meet the condition. {b} is a batch, {s} its staff member, {d} its database.
+# What may be done to any rows that meet the condition. {b} is a batch, {s} its staff member, {d} its database;
+# {held} and {freed} are about requests, in the module that has them.
 CHANGES = {
-    **{status: (f"status = '{status}', {FREE}", "true") for status in ("available", "reserved", "requested")},
+    **{status: (f"status = '{status}', {FREE}{{freed}}", "true") for status in ("available", "reserved")},
+    "requested": (f"{{held}}, {FREE}", "true"),
     "give": (
         "status = 'assigned', batch_id = {b}, assignee_id = {s}, assigned_by_id = {s}, assigned_at = now(),"
-        f" is_reservation_conflict = false, {IN_USE}",
+        f" is_reservation_conflict = false, {IN_USE}{{freed}}",
         "database_id = {d}",
+    ),
+    "work": ("reach = 'reachable', note = 'called', worked_at = now()", "status = 'assigned'"),
+    "judge": (
+        "validation = 'invalid', validation_reason = 'x', validated_at = now(), validated_by_id = assignee_id",
+        "status = 'assigned'",
     ),
     "archive": (
         "status = 'archived', archived_at = now(), archived_by_id = assignee_id, archive_reason = 'x',"
@@ -35,7 +48,7 @@ CHANGES = {
     "unarchive": (f"status = 'assigned', {IN_USE}", "status = 'archived'"),
     "flag": ("is_reservation_conflict = true, invalid_reason = 'x'", "status = 'assigned'"),
     "unflag": ("is_reservation_conflict = false, invalid_reason = ''", "status = 'assigned'"),
-    "spoil": (f"status = 'invalid', is_reservation_conflict = false, {IN_USE}", "true"),
+    "spoil": (f"status = 'invalid', is_reservation_conflict = false, {IN_USE}{{freed}}", "true"),
     "mend": ("status = 'assigned'", "status = 'invalid' AND batch_id IS NOT NULL"),
     "nothing": ("phone_key = '+628123456789'", "true"),
 }
@@ -77,9 +90,11 @@ def pool(table: str, database: int, first: int, count: int) -> str:
     """
 
 
-def sql_of(statement: Statement, table: str, batches: list, first_row: int) -> str:
+def sql_of(statement: Statement, table: str, batches: list, request: Request | None, first_row: int) -> str:
     batch, other = batches[statement.batch], batches[(statement.batch + 1) % 4]
-    names = {"b": batch.pk, "s": batch.staff_id, "d": batch.database_id}
+    names = {"b": batch.pk, "s": batch.staff_id, "d": batch.database_id, "held": "status = 'reserved'", "freed": ""}
+    if request:
+        names |= {"held": f"status = 'requested', request_id = {request.pk}", "freed": ", request_id = NULL"}
     if statement.what == "delete":
         return f'DELETE FROM "{table}" WHERE {statement.rows}'
     if statement.what.startswith("insert"):
@@ -112,11 +127,12 @@ def test_stored_counts_are_true_after_any_sequence_of_statements(module, stateme
         people = UserFactory.create_batch(2)
         databases = make.database.create_batch(2)
         batches = [make.batch(database=database, staff=person) for database in databases for person in people]
+        request = RequestFactory(database=databases[0]) if module.policy.staff_request else None
         for first, database in zip((1, 9), databases, strict=True):
             run(pool(table, database.pk, first, 8))
         witness = Witness(module)
         for number, statement in enumerate(statements):
-            sql = sql_of(statement, table, batches, first_row=100_000 + 10 * number)
+            sql = sql_of(statement, table, batches, request, first_row=100_000 + 10 * number)
             with transaction.atomic():
                 run(sql)
                 transaction.set_rollback(not statement.kept)

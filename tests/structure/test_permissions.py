@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -16,8 +17,12 @@ from django.utils import timezone
 from crm.accounts.models import User
 from crm.distribution.assignment import assign_random
 from crm.distribution.forms import OnceForm
+from crm.distribution.leaving import belongings_of
+from crm.distribution.models import SavedView, Validation
+from crm.distribution.validation import archive_invalid, validate_records
 from crm.products.models import Product
 from crm.registry import Module, get_module
+from records.requests import request_records
 from tests.distribution.sql import ask
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import UploadFactory, factories_of, fill
@@ -56,6 +61,10 @@ class World:
     own_batch: Model
     own_record: Model
     own_notice: Model
+    own_view: Model
+    requestable: Model
+    """A database of Normal DB, of which `own_request` asks for some."""
+    own_request: Model
 
 
 @pytest.fixture
@@ -72,7 +81,11 @@ def world(admin, staff, other_staff) -> World:
     for each in (database, untouched):
         fill(each, 9)
     batch = assign_random(module=module, database=database, staff=staff, count=3, by=admin).batch
-    assign_random(module=module, database=database, staff=other_staff, count=2, by=admin)
+    theirs = assign_random(module=module, database=database, staff=other_staff, count=2, by=admin).batch.records.all()
+    validate_records(records=theirs, by=other_staff, validation=Validation.INVALID, reason="Wrong number")
+    archive_invalid(records=theirs.filter(pk=theirs.first().pk), by=admin)
+    requestable = factories_of(get_module("records")).database(product=product)
+    fill(requestable, 9)
     return World(
         module=module,
         sari=staff,
@@ -96,12 +109,16 @@ def world(admin, staff, other_staff) -> World:
         own_batch=batch,
         own_record=batch.records.first(),
         own_notice=staff.notices.first(),
+        own_view=SavedView.objects.create(user=staff, page="memberwd/records", name="Own"),
+        requestable=requestable,
+        own_request=request_records(database=requestable, quantity=3, by=staff),
     )
 
 
 class Who(Enum):
     PUBLIC = "anybody"
     SIGNED_IN = "anybody who is signed in"
+    OWNERS = "owners; 403 for everybody else"
     ADMINS = "admins and owners; 403 for staff"
     STAFF = "staff; 403 for admins"
     OWN = "whose it is, and admins; 404 for other staff"
@@ -147,12 +164,29 @@ def chosen(world: World, *, assigned: bool, **more: Any) -> dict[str, Any]:
     return {"ids": [record.pk for record in records], "expected": expected, **token(), **more}
 
 
+def invalid(world: World) -> dict[str, Any]:
+    """Tono's one that waits."""
+    [pk] = world.module.Record.objects.marked_invalid().values_list("pk", flat=True)
+    return {"ids": [pk], "expected": f"1;{world.tono.pk}:1", **token()}
+
+
+def archived(world: World, **more: Any) -> dict[str, Any]:
+    [pk] = world.module.Record.objects.archived().values_list("pk", flat=True)
+    return {"ids": [pk], "expected": "1", **token(), **more}
+
+
+def chosen_own(world: World) -> dict[str, Any]:
+    records = world.module.Record.objects.held_by(world.sari)
+    return {"ids": [r.pk for r in records], "expected": f"{len(records)};{world.sari.pk}:{len(records)}", **token()}
+
+
 # These people have neither a password to be asked for nor a second factor to show or to turn off.
 NO_PASSWORD, NO_TWO_FACTOR = (403,), (404,)
 
 MATRIX: dict[str, Page] = {
     "home": Page(Who.SIGNED_IN),
     "overview": Page(Who.ADMINS),
+    "today": Page(Who.STAFF),
     "healthz": Page(Who.PUBLIC),
     # Sign-in and one's own account: the library's views, and two of our own.
     "account_login": Page(Who.PUBLIC, "GET POST"),
@@ -183,7 +217,13 @@ MATRIX: dict[str, Page] = {
         Who.ADMINS, "GET POST", of("tono"), lambda world: {"username": "tono", "name": "Renamed"}, changes=True
     ),
     "person_role": Page(Who.ADMINS, "POST", of("gone"), lambda world: {"role": "admin"}, changes=True, by="owner"),
-    "person_deactivate": Page(Who.ADMINS, "GET POST", of("idle"), changes=True),
+    "person_deactivate": Page(
+        Who.ADMINS,
+        "GET POST",
+        of("idle"),
+        lambda world: {"expected": belongings_of(world.idle).fingerprint, **token()},
+        changes=True,
+    ),
     "person_reactivate": Page(Who.ADMINS, "POST", of("gone"), changes=True),
     "person_unlock": Page(Who.ADMINS, "POST", of("tono")),
     "person_send_link": Page(Who.ADMINS, "POST", of("tono")),
@@ -191,12 +231,13 @@ MATRIX: dict[str, Page] = {
     # Products
     "products": Page(Who.ADMINS),
     "product_add": Page(Who.ADMINS, "GET POST", data=lambda world: {"name": "New"}, changes=True),
-    "product_rename": Page(Who.ADMINS, "GET POST", of("product"), lambda world: {"name": "Renamed"}, changes=True),
+    "product_edit": Page(Who.ADMINS, "GET POST", of("product"), lambda world: {"name": "Renamed"}, changes=True),
     "product_deactivate": Page(Who.ADMINS, "POST", of("product"), changes=True),
     "product_reactivate": Page(Who.ADMINS, "POST", of("inactive"), changes=True),
     # Notifications
     "notices": Page(Who.SIGNED_IN),
     "notices_bell": Page(Who.SIGNED_IN),
+    "notice_settings": Page(Who.SIGNED_IN, "GET POST", changes=True),
     "notices_read_all": Page(Who.SIGNED_IN, "POST"),
     "notice_open": Page(Who.PERSONAL, "POST", of("own_notice"), changes=True, by="staff"),
     "notice_read": Page(Who.PERSONAL, "POST", of("own_notice"), changes=True, by="staff"),
@@ -230,9 +271,86 @@ MATRIX: dict[str, Page] = {
         changes=True,
     ),
     "record": Page(Who.OWN, args=of_module("own_record")),
+    # Working records
+    "record_outcome": Page(
+        Who.PERSONAL, "POST", of_module("own_record"), lambda world: {"reach": "reachable"}, changes=True, by="staff"
+    ),
+    "record_validate": Page(
+        Who.PERSONAL, "POST", of_module("own_record"), lambda world: {"validation": "valid"}, changes=True, by="staff"
+    ),
+    "note_records": Page(
+        Who.STAFF,
+        "POST",
+        of_module(),
+        lambda world: {**chosen_own(world), "reach": "reachable", "response": "keep", "follow_up": "keep"},
+        changes=True,
+        by="staff",
+    ),
+    "mark_records": Page(
+        Who.STAFF, "POST", of_module(), lambda world: {**chosen_own(world), "validation": "valid"}, changes=True, by="staff"
+    ),
+    "undo_records": Page(Who.SIGNED_IN, "POST", lambda world: [world.module, uuid4()]),
+    "continue_batch": Page(Who.OWN, args=of_module("own_batch")),
+    "pin_batch": Page(
+        Who.PERSONAL, "POST", of_module("own_batch"), lambda world: {"pinned": "1"}, changes=True, by="staff"
+    ),
+    "rename_batch": Page(
+        Who.OWN, "GET POST", of_module("own_batch"), lambda world: {"name": "Renamed"}, changes=True, by="staff"
+    ),
     "batches": Page(Who.ADMINS, args=of_module()),
     "batch": Page(Who.OWN, args=of_module("own_batch")),
     "my_records": Page(Who.STAFF, args=of_module()),
+    "follow_ups": Page(Who.STAFF),
+    # Invalid records
+    "invalid_records": Page(Who.ADMINS, args=of_module()),
+    "archived_records": Page(Who.ADMINS, args=of_module()),
+    "replace_records": Page(Who.ADMINS, "POST", of_module(), invalid, changes=True),
+    "archive_records": Page(Who.ADMINS, "POST", of_module(), invalid, changes=True),
+    "restore_records": Page(Who.ADMINS, "POST", of_module(), archived, changes=True),
+    "purge_records": Page(Who.ADMINS, "POST", of_module(), lambda world: archived(world, typed=1), changes=True),
+    # Requests
+    "my_requests": Page(
+        Who.STAFF,
+        "GET POST",
+        data=lambda world: {"database": world.requestable.pk, "quantity": 2, **token()},
+        changes=True,
+        by="staff",
+    ),
+    "cancel_request": Page(Who.PERSONAL, "POST", of("own_request"), changes=True, by="staff"),
+    "requests": Page(Who.ADMINS),
+    "approve_requests": Page(
+        Who.ADMINS, "POST", data=lambda world: {"ids": [world.own_request.pk], **token()}, changes=True
+    ),
+    "reject_requests": Page(
+        Who.ADMINS, "POST", data=lambda world: {"ids": [world.own_request.pk], **token()}, changes=True
+    ),
+    "approve_request": Page(Who.ADMINS, "POST", of("own_request"), lambda world: token(), changes=True),
+    "reject_request": Page(Who.ADMINS, "POST", of("own_request"), lambda world: token(), changes=True),
+    "auto_approve_database": Page(
+        Who.ADMINS, "POST", of("requestable"), lambda world: {"auto_approve": "auto"}, changes=True
+    ),
+    # Settings
+    "module_settings": Page(
+        Who.OWNERS,
+        "GET POST",
+        data=lambda world: {"module": "records", "records-most_per_request": 5},
+        changes=True,
+        by="owner",
+    ),
+    # Lists: the search, saved views, exports
+    "search": Page(Who.SIGNED_IN),
+    "save_view": Page(
+        Who.SIGNED_IN,
+        "POST",
+        data=lambda world: {"page": f"{world.module.key}/records", "name": "New", "query": "status=assigned"},
+        changes=True,
+        by="staff",
+    ),
+    "delete_view": Page(Who.PERSONAL, "POST", of("own_view"), changes=True, by="staff"),
+    "export_databases": Page(Who.ADMINS, args=lambda world: [world.module, "csv"]),
+    "export_records": Page(Who.ADMINS, args=lambda world: [world.module, "csv"]),
+    "export_batches": Page(Who.ADMINS, args=lambda world: [world.module, "csv"]),
+    "export_my_records": Page(Who.STAFF, args=lambda world: [world.module, "csv"]),
     # Uploads
     "new_upload": Page(Who.ADMINS, "GET POST", of_module(), new_file, changes=True),
     "upload": Page(Who.ADMINS, args=of_module("upload")),
@@ -255,12 +373,13 @@ EVERY_ROLE = {"anonymous", "staff", "other_staff", "admin", "owner"}
 ALLOWED = {
     Who.PUBLIC: EVERY_ROLE,
     Who.SIGNED_IN: EVERY_ROLE - {"anonymous"},
+    Who.OWNERS: {"owner"},
     Who.ADMINS: {"admin", "owner"},
     Who.STAFF: {"staff", "other_staff"},
     Who.OWN: {"staff", "admin", "owner"},
     Who.PERSONAL: {"staff"},
 }
-REFUSAL = {Who.ADMINS: 403, Who.STAFF: 403, Who.OWN: 404, Who.PERSONAL: 404}
+REFUSAL = {Who.OWNERS: 403, Who.ADMINS: 403, Who.STAFF: 403, Who.OWN: 404, Who.PERSONAL: 404}
 
 
 def patterns_of(resolver: URLResolver) -> Iterator[URLPattern]:
@@ -373,7 +492,7 @@ def test_a_post_without_the_token_against_forgery_is_refused(world, browsers):
 
 
 def test_what_is_not_there_and_what_is_of_another_module_is_404_for_admins_too(world, browsers):
-    assert {"database", "record", "batch", "upload", "person", "product_rename"} <= set(OF_AN_OBJECT)
+    assert {"database", "record", "batch", "upload", "person", "product_edit"} <= set(OF_AN_OBJECT)
     before = everything()
     for name in OF_AN_OBJECT:
         page = MATRIX[name]

@@ -16,8 +16,9 @@ from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Submiss
 from crm.registry import modules
 from tests.distribution.sql import ask, refused, run
 from tests.factories.accounts import UserFactory
-from tests.factories.distribution import factories_of
+from tests.factories.distribution import ModuleSettingsFactory, factories_of
 from tests.factories.products import ProductFactory
+from tests.factories.records import RequestFactory
 
 OURS = ("crm", "records", "bonanza", "memberwd", "integrity")
 ALL_MODELS = [model for model in apps.get_models() if model.__module__.split(".")[0] in OURS]
@@ -180,6 +181,8 @@ def history(staff):
         make = factories_of(module)
         make.record(assigned=True)
         module.Record.objects.update(phone_key="+628123456789")
+    RequestFactory()
+    ModuleSettingsFactory()
 
 
 def test_there_is_a_history_of_everything_that_is_tracked():

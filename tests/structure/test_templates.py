@@ -25,11 +25,19 @@ COUNT = re.compile(
 # The template, the expression, and why it is not a figure. The number is the length of what stands beside it, or
 # repeats in words what the page shows as a figure.
 EXPLAINED: dict[tuple[str, str], str] = {
+    ("home/_team.html", "row.holdings|length"): "how many rows of the table the name stands beside",
     ("components/pagination.html", "all=page.paginator.count"): "the length of the list that is shown",
     ("distribution/_bulk_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",
     ("distribution/_bulk_bar.html", "list.page.paginator.count"): "the same, for the script that counts the ticks",
+    ("distribution/_choice_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",
+    ("distribution/_choice_bar.html", "list.page.paginator.count"): "the same, for the script that counts the ticks",
+    ("distribution/_supplies.html", "count wanted=supply.wanted"): "how many of them are of each database, there too",
+    ("distribution/_supplies.html", "count n=supply.missing"): "how many of those cannot be replaced, there too",
     ("distribution/action.html", "count n=selection.count"): "how many the action is about: its own confirmation",
     ("distribution/action.html", "count n=n"): "how many of them are with each person, in the same confirmation",
+    ("records/decide.html", "count n=chosen.waiting|length"): "how many the answer is about: its own confirmation",
+    ("records/decide.html", "count n=chosen.quantity"): "for how many records, in the same confirmation",
+    ("records/my_requests.html", "count most=most"): "a setting, not a count",
     ("account/locked_out.html", "count minutes=minutes"): "a time, not a count",
     ("people/person.html", "count days=link_days"): "a time, not a count",
     ("distribution/_upload_report.html", "count n=found.rows"): "a customer of the file in another list; links there",

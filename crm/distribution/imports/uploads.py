@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django_q.tasks import async_task
@@ -177,7 +178,10 @@ def undo_import(*, database: BaseDatabase, by: User) -> None:
             raise Refused(_("Records of this database have been handed out. Its import cannot be undone any more."))
         locked.records.all().delete()
         upload = locked.upload_id
-        locked.delete()
+        try:
+            locked.delete()
+        except ProtectedError as error:
+            raise Refused(_("Records of this database have been asked for. Its import stays.")) from error
         Upload.objects.filter(pk=upload).update(state=State.UNDONE, state_at=Now())
 
 

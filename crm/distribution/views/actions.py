@@ -4,13 +4,14 @@ An action on chosen rows has two steps under one URL: the first post shows what 
 token of that form, does it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -30,10 +31,11 @@ from crm.distribution.assignment import (
 )
 from crm.distribution.databases import archive_database, restore_database
 from crm.distribution.forms import AssignForm, ConfirmForm, RandomForm, TransferForm
+from crm.distribution.invalid import Supply
 from crm.distribution.models import BaseDatabase
 from crm.distribution.record_list import RecordList
-from crm.distribution.selection import Selection
-from crm.distribution.views.attempt import attempt
+from crm.distribution.selection import DeskSelection, Selection
+from crm.distribution.views.attempt import Done, attempt
 from crm.errors import Refused
 from crm.pages import go_to, render_invalid, render_page
 from crm.registry import Module
@@ -79,27 +81,42 @@ def restore(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
 
 @dataclass(frozen=True)
 class Action:
-    """An action on chosen records: its words, its form, and what it does. `run` returns the message for the user."""
+    """An action on chosen records: its words, its form, and what it does."""
 
     title: Promise
     button: Promise
     icon: str
     form: Callable[[Selection, Any], forms.Form]
-    run: Callable[[Module, Selection, dict[str, Any], User], str]
+    run: Callable[[Module, Selection, dict[str, Any], User], Done | str]
+    alone: bool = False
+    """What is done for this person is done one after the other."""
+    explanation: Promise | str = ""
+    is_final: bool = False
+    """It cannot be taken back."""
+    people: Callable[[Selection], Iterable[User]] = lambda selection: ()
+    """Who has to be working for it, besides whom the form names."""
+    supplies: Callable[[Selection], list[Supply]] = lambda selection: []
+    """The databases that others are taken from, in the place of these."""
 
 
 @require_POST
 @admin_page
 def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
+    return take_two_steps(request, module, ACTIONS[verb], DeskSelection(request, module))
+
+
+def take_two_steps(request: SignedInRequest, module: Module, action: Action, selection: Selection) -> HttpResponse:
     """Both steps of an action on chosen records."""
-    action, selection = ACTIONS[verb], Selection(request, module)
     confirmed = "token" in request.POST
     form = action.form(selection, request.POST if confirmed else None)
     if confirmed and form.is_valid():
 
-        def run() -> str:
-            if staff := form.cleaned_data.get("staff"):
-                lock_working(staff)  # the person before the records, as everywhere
+        def run() -> Done | str:
+            if action.alone:
+                lock_working(request.user, alone=True)
+            named = form.cleaned_data.get("staff")
+            for person in [*([named] if named else []), *action.people(selection)]:
+                lock_working(person)  # the person before the records, as everywhere
             _refuse_if_changed(selection, form.cleaned_data["expected"])
             return action.run(module, selection, form.cleaned_data, request.user)
 
@@ -108,6 +125,7 @@ def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
         # The form comes back about the list as it is now; it could not be confirmed otherwise.
         form.data = {**request.POST.dict(), "expected": selection.fingerprint}
     context = {"module": module, "action": action, "selection": selection, "form": form}
+    context["supplies"] = action.supplies(selection)
     if confirmed:
         return render_invalid(request, "distribution/action.html", context, piece="action-form")
     return render_page(request, "distribution/action.html", context, pieces=["dialog"])
@@ -115,7 +133,7 @@ def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
 
 def _refuse_if_changed(selection: Selection, expected: str) -> None:
     """The rows are locked until the action has run, so that what is confirmed is what happens."""
-    selection.records.locked_ids()
+    selection.lock()
     if selection.fingerprint != expected:
         raise Refused(_("These records have changed since they were shown. Nothing was changed; look again."))
 
@@ -145,23 +163,24 @@ def _assigned(done: HandedOut) -> str:
     }
 
 
-def _recall(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
+def _recall(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     done = recall_records(records=selection.records, by=by)
     text = ngettext("%(n)d record recalled.", "%(n)d records recalled.", done.count) % {"n": done.count}
-    return _with_skipped(text, done, _("%(n)d were with nobody and stay as they are."))
+    return _with_skipped(module, text, done, _("%(n)d were with nobody and stay as they are."))
 
 
-def _transfer(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
+def _transfer(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     done = transfer_records(records=selection.records, to=answers["staff"], by=by)
     text = ngettext("%(n)d record transferred to %(name)s.", "%(n)d records transferred to %(name)s.", done.count) % {
         "n": done.count,
         "name": answers["staff"],
     }
-    return _with_skipped(text, done, _("%(n)d were with nobody, or there already, and stay as they are."))
+    return _with_skipped(module, text, done, _("%(n)d were with nobody, or there already, and stay as they are."))
 
 
-def _with_skipped(text: str, done: Returned, skipped: str) -> str:
-    return f"{text} {skipped % {'n': done.skipped}}" if done.skipped else text
+def _with_skipped(module: Module, text: str, done: Returned, skipped: str) -> Done:
+    text = f"{text} {skipped % {'n': done.skipped}}" if done.skipped else text
+    return Done(text, reverse("undo_records", args=[module, done.undo]) if done.count else "")
 
 
 def _initial(selection: Selection) -> dict[str, Any]:

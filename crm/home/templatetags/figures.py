@@ -20,9 +20,9 @@ def figure(name: str, subject: Any, href: str | None = None) -> SafeString:
 
 
 @register.simple_tag
-def figure_again(name: str, subject: Any) -> SafeString:
+def figure_again(name: str, subject: Any, href: str | None = None) -> SafeString:
     """For an htmx answer: the number as it is now, in the place of each that the page shows of it."""
-    return _element(name, subject, again=True)
+    return _element(name, subject, href=href, again=True)
 
 
 def _element(name: str, subject: Any, *, href: str | None = None, again: bool = False) -> SafeString:

@@ -1,0 +1,363 @@
+"""Taking back what one has just done with records."""
+
+from uuid import uuid4
+
+import pgtrigger
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from crm.accounts.services import deactivate_person
+from crm.distribution.assignment import assign_picked, assign_random, recall_records, transfer_records
+from crm.distribution.leaving import deactivate_with_records
+from crm.distribution.models import Validation
+from crm.distribution.settings import change_settings
+from crm.distribution.undo import undo
+from crm.distribution.validation import archive_invalid, replace_invalid, restore_archived, validate_records
+from crm.distribution.work import note_outcome
+from crm.errors import Refused
+from crm.notices.models import Kind, Notice
+from crm.registry import modules
+from tests.distribution.sql import Witness, ask, run
+from tests.factories.distribution import fill
+
+pytestmark = pytest.mark.django_db
+
+VALIDATING = [module for module in modules() if module.policy.validates]
+validating = pytest.mark.parametrize("module", VALIDATING, ids=lambda module: module.key)
+
+
+@pytest.fixture
+def database(make):
+    database = make.database(name="Maret")
+    fill(database, 12)
+    return database
+
+
+@pytest.fixture
+def batch(module, database, staff, admin):
+    """Five records with Sari, on which she has noted something."""
+    batch = assign_random(module=module, database=database, staff=staff, count=5, by=admin).batch
+    note_outcome(records=batch.records.all(), by=staff, reach="one_tick", response="no", note="tea")
+    return batch
+
+
+@pytest.fixture
+def five(module, batch):
+    """Those records, wherever they are."""
+    return module.Record.objects.with_ids(list(batch.records.values_list("pk", flat=True)))
+
+
+@pytest.fixture
+def witness(module, batch):
+    witness = Witness(module)
+    witness.check()
+    return witness
+
+
+def rows(module) -> list[tuple]:
+    """All records but for their lottery numbers."""
+    return ask(f"SELECT to_jsonb(r) - 'lottery' FROM {module.key}_record r ORDER BY id")
+
+
+def refuses(module, key, by, because: str) -> None:
+    """It is not undone, and nothing has changed."""
+    before = rows(module)
+    with pytest.raises(Refused, match=because):
+        undo(module=module, key=key, by=by)
+    assert rows(module) == before
+
+
+CHANGED = "changed since"
+
+
+# --- Each operation, taken back ------------------------------------------------------------------------------
+
+
+def test_what_was_noted_is_taken_back(module, five, staff, witness):
+    before = rows(module)
+    key = note_outcome(records=five, by=staff, reach="reachable", response="yes", note="coffee").undo
+    assert rows(module) != before
+    done = undo(module=module, key=key, by=staff)
+    assert (done.count, done.skipped) == (5, 0)
+    assert rows(module) == before
+    witness.look_and_check()
+
+
+def test_only_what_the_click_changed_is_taken_back(module, five, staff):
+    """Of five records, three had the outcome already: they have no part in it."""
+    three = module.Record.objects.with_ids(list(five.order_by("pk").values_list("pk", flat=True)[:3]))
+    note_outcome(records=three, by=staff, reach="reachable")
+    before = rows(module)
+    key = note_outcome(records=five, by=staff, reach="reachable").undo
+    done = undo(module=module, key=key, by=staff)
+    assert (done.count, done.skipped) == (2, 0)
+    assert rows(module) == before
+
+
+@validating
+@pytest.mark.parametrize("validation", [Validation.VALID, Validation.INVALID, None])
+def test_a_mark_is_taken_back(module, five, staff, witness, validation):
+    validate_records(records=five, by=staff, validation=Validation.INVALID, reason="first")
+    before = rows(module)
+    key = validate_records(records=five, by=staff, validation=validation, reason="second").undo
+    assert undo(module=module, key=key, by=staff).count == 5
+    assert rows(module) == before
+    witness.look_and_check()
+
+
+@validating
+def test_the_alert_of_the_admins_goes_with_the_mark(module, five, staff, admin):
+    key = validate_records(records=five, by=staff, validation=Validation.INVALID, reason="x").undo
+    assert Notice.objects.filter(kind=Kind.INVALID_WAITING).exists()
+    undo(module=module, key=key, by=staff)
+    assert not Notice.objects.filter(kind=Kind.INVALID_WAITING).exists()
+
+
+def test_a_recall_is_taken_back(module, batch, five, staff, admin, witness):
+    before = rows(module)
+    key = recall_records(records=five, by=admin).undo
+    witness.look_and_check()
+    assert undo(module=module, key=key, by=admin).count == 5
+    witness.look_and_check()
+    assert rows(module) == before
+    batch.refresh_from_db()
+    assert (batch.initial_count, batch.received_count, batch.current_count, batch.left_count) == (5, 10, 5, 5)
+    told = Notice.objects.filter(user=staff).order_by("pk").values_list("text", flat=True)
+    assert list(told)[-2:] == ["5 records were taken back.", "5 records are back with you."]
+
+
+def test_a_transfer_is_taken_back(module, batch, five, staff, other_staff, admin, witness):
+    before = rows(module)
+    done = transfer_records(records=five, to=other_staff, by=admin)
+    witness.look_and_check()
+    assert undo(module=module, key=done.undo, by=admin).count == 5
+    witness.look_and_check()
+    assert rows(module) == before
+    [theirs] = done.batches
+    theirs.refresh_from_db()
+    assert (theirs.received_count, theirs.current_count, theirs.left_count) == (5, 0, 5)
+
+
+def test_a_transfer_from_several_people_is_taken_back_to_each(
+    module, five, database, staff, other_staff, admin, witness
+):
+    theirs = assign_random(module=module, database=database, staff=other_staff, count=3, by=admin).batch
+    witness.look()
+    before = rows(module)
+    key = recall_records(records=module.Record.objects.all(), by=admin).undo
+    witness.look_and_check()
+    assert undo(module=module, key=key, by=admin).count == 8
+    witness.look_and_check()
+    assert rows(module) == before
+    assert theirs.records.held_by(other_staff).count() == 3
+
+
+# --- What has been changed since -------------------------------------------------------------------------------
+
+
+def test_twice_is_once(module, five, staff, admin):
+    note = note_outcome(records=five, by=staff, note="x").undo
+    undo(module=module, key=note, by=staff)
+    refuses(module, note, staff, CHANGED)
+    recall = recall_records(records=five, by=admin).undo
+    undo(module=module, key=recall, by=admin)
+    refuses(module, recall, admin, CHANGED)
+
+
+def test_what_was_changed_since_stays_and_is_said(module, five, staff, witness):
+    key = note_outcome(records=five, by=staff, reach="reachable").undo
+    some = five.model.objects.with_ids(five.order_by("pk").values_list("pk", flat=True)[:2])
+    note_outcome(records=some, by=staff, note="later")
+    done = undo(module=module, key=key, by=staff)
+    assert (done.count, done.skipped) == (3, 2)
+    assert set(some.values_list("reach", "note")) == {("reachable", "later")}
+    assert five.filter(reach="one_tick").count() == 3
+    witness.look_and_check()
+
+
+@pytest.mark.parametrize("meanwhile", ["worked on", "recalled", "transferred"])
+def test_what_was_noted_is_not_taken_back_from_records_that_were_changed_since(
+    five, module, staff, other_staff, admin, witness, meanwhile
+):
+    key = note_outcome(records=five, by=staff, reach="reachable").undo
+    if meanwhile == "worked on":
+        note_outcome(records=five, by=staff, note="later")
+    elif meanwhile == "recalled":
+        recall_records(records=five, by=admin)
+    else:
+        transfer_records(records=five, to=other_staff, by=admin)
+    witness.look_and_check()
+    refuses(module, key, staff, CHANGED)
+
+
+def test_recalled_records_that_were_handed_out_since_stay_where_they_are(
+    module, database, five, other_staff, admin, witness
+):
+    key = recall_records(records=five, by=admin).undo
+    witness.look()
+    ids = list(five.values_list("pk", flat=True))
+    assign_picked(module=module, database=database, staff=other_staff, record_ids=ids, by=admin)
+    witness.look_and_check()
+    refuses(module, key, admin, CHANGED)
+
+
+def test_what_was_changed_without_a_trace_in_the_history_stays_too(module, five, other_staff, admin):
+    key = transfer_records(records=five, to=other_staff, by=admin).undo
+    with pgtrigger.ignore():
+        run(f"UPDATE {module.key}_record SET note = 'by hand' WHERE assignee_id = %s", other_staff.pk)
+    refuses(module, key, admin, CHANGED)
+
+
+def test_a_change_that_was_itself_taken_back_does_not_open_the_first_again(module, five, staff):
+    first = note_outcome(records=five, by=staff, reach="reachable").undo
+    second = note_outcome(records=five, by=staff, reach="unreachable").undo
+    undo(module=module, key=second, by=staff)
+    refuses(module, first, staff, CHANGED)
+
+
+# --- Whose it is, and what can be taken back ---------------------------------------------------------------------
+
+
+def test_nobody_takes_back_what_somebody_else_did(module, five, staff, other_staff, admin, owner):
+    note = note_outcome(records=five, by=staff, note="x").undo
+    for other in (other_staff, admin, owner):
+        refuses(module, note, other, CHANGED)
+    recall = recall_records(records=five, by=admin).undo
+    for other in (staff, owner):
+        refuses(module, recall, other, CHANGED)
+
+
+def test_a_key_of_nothing_is_refused(module, five, admin):
+    refuses(module, uuid4(), admin, CHANGED)
+
+
+def test_a_key_of_another_module_is_refused(module, five, admin):
+    key = recall_records(records=five, by=admin).undo
+    for other in modules():
+        if other != module:
+            refuses(other, key, admin, CHANGED)
+
+
+def test_an_assignment_and_an_undo_are_not_taken_back(module, database, five, staff, admin):
+    def newest() -> str:
+        return ask(f"SELECT pgh_context_id FROM {module.key}_recordevent ORDER BY pgh_id DESC LIMIT 1")[0][0]
+
+    assign_random(module=module, database=database, staff=staff, count=2, by=admin)
+    refuses(module, newest(), admin, CHANGED)
+    undo(module=module, key=recall_records(records=five, by=admin).undo, by=admin)
+    refuses(module, newest(), admin, CHANGED)
+
+
+def test_what_happened_when_somebody_left_is_not_taken_back(module, five, staff, other_staff, admin):
+    deactivate_with_records(person=staff, to=[other_staff], by=admin)
+    [(key,)] = ask(
+        f"SELECT DISTINCT pgh_context_id FROM {module.key}_recordevent WHERE assignee_id = %s", other_staff.pk
+    )
+    refuses(module, key, admin, CHANGED)
+
+
+def test_nothing_goes_back_to_somebody_who_is_not_working_any_more(module, five, staff, other_staff, admin):
+    transfer = transfer_records(records=five, to=other_staff, by=admin).undo
+    deactivate_person(person=staff, by=admin)
+    refuses(module, transfer, admin, "Sari Staff is not an active staff member")
+    assert module.Record.objects.held_by(other_staff).count() == 5
+
+
+# --- With replacements -------------------------------------------------------------------------------------------
+
+
+@validating
+def test_a_record_that_was_replaced_at_once_stays_so_and_the_others_are_taken_back(
+    module, batch, five, staff, owner, witness
+):
+    change_settings(module=module, by=owner, auto_replace=True, most_replacements=2)
+    marked = validate_records(records=five, by=staff, validation=Validation.INVALID, reason="x")
+    witness.look_and_check()
+    assert marked.replacement.replaced == 2
+    done = undo(module=module, key=marked.undo, by=staff)
+    witness.look_and_check()
+    assert done.count == 3
+    assert five.archived().count() == 2
+    assert five.filter(validation="").count() == 3
+    assert batch.records.filter(replaces__isnull=False).assigned().count() == 2
+
+
+@validating
+@pytest.mark.parametrize("service", [archive_invalid, replace_invalid])
+def test_a_mark_on_which_an_admin_has_acted_is_not_taken_back(module, five, staff, admin, service):
+    key = validate_records(records=five, by=staff, validation=Validation.INVALID, reason="x").undo
+    service(records=five, by=admin)
+    refuses(module, key, staff, CHANGED)
+
+
+@pytest.fixture
+def replacement(module, batch, five, staff, admin):
+    """The record that took the place of the first."""
+    first = module.Record.objects.filter(pk=five.order_by("pk").first().pk)
+    validate_records(records=first, by=staff, validation=Validation.INVALID, reason="x")
+    replace_invalid(records=first, by=admin)
+    return module.Record.objects.filter(pk=module.Record.objects.get(replaces=first.get()).pk)
+
+
+@validating
+@pytest.mark.parametrize("away", ["recalled", "transferred"])
+def test_a_replacement_that_comes_back_takes_the_place_again(module, replacement, other_staff, admin, away):
+    before = rows(module)
+    if away == "recalled":
+        key = recall_records(records=replacement, by=admin).undo
+    else:
+        key = transfer_records(records=replacement, to=other_staff, by=admin).undo
+    assert replacement.get().replaces is None
+    undo(module=module, key=key, by=admin)
+    assert rows(module) == before
+
+
+@validating
+def test_a_replacement_whose_original_is_restored_meanwhile_comes_back_as_a_record_of_its_own(
+    module, batch, replacement, admin
+):
+    original = module.Record.objects.filter(pk=replacement.get().replaces_id)
+    key = recall_records(records=replacement, by=admin).undo
+    restore_archived(records=original, by=admin)
+    undo(module=module, key=key, by=admin)
+    back = replacement.get()
+    assert (back.status, back.batch, back.replaces) == ("assigned", batch, None)
+
+
+GROWING = [module for module in VALIDATING if module.policy.assigns_into_existing_batch]
+
+
+@pytest.mark.parametrize("module", GROWING, ids=lambda module: module.key)
+def test_a_replacement_whose_place_another_has_taken_comes_back_as_a_record_of_its_own(
+    module, database, batch, replacement, staff, admin
+):
+    original = module.Record.objects.filter(pk=replacement.get().replaces_id)
+    key = recall_records(records=replacement, by=admin).undo
+    restore_archived(records=original, by=admin)
+    # The original comes into the same batch again, and is replaced again, by another.
+    run(f"UPDATE {module.key}_record SET lottery = 1000 WHERE id = %s", replacement.get().pk)
+    assign_picked(module=module, database=database, staff=staff, record_ids=[original.get().pk], by=admin, batch=batch)
+    validate_records(records=original, by=staff, validation=Validation.INVALID, reason="again")
+    replace_invalid(records=original, by=admin)
+    assert undo(module=module, key=key, by=admin).count == 1
+    back = replacement.get()
+    assert (back.status, back.batch, back.replaces) == ("assigned", batch, None)
+    assert module.Record.objects.filter(replaces=original.get()).count() == 1
+
+
+# --- Many ------------------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_queries_does_not_grow_with_the_records(module, make, staff, admin):
+    database = make.database()
+    fill(database, 310)
+    queries = []
+    for count in (3, 300):
+        batch = assign_random(module=module, database=database, staff=staff, count=count, by=admin).batch
+        key = recall_records(records=module.Record.objects.filter(batch=batch), by=admin).undo
+        with CaptureQueriesContext(connection) as captured:
+            assert undo(module=module, key=key, by=admin).count == count
+        queries.append(len(captured))
+        recall_records(records=module.Record.objects.filter(batch=batch), by=admin)
+    assert queries[0] == queries[1]

@@ -1,0 +1,53 @@
+"""The demo data: what is in it, and that its past is a past."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from crm.accounts.models import User
+from crm.distribution.holdings import FOLLOW_UPS, work_of
+from crm.errors import Refused
+from crm.home import demo
+from crm.registry import modules
+from records.models import Request
+from tests.distribution.sql import ask
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def seeded(db) -> dict[str, User]:
+    demo.seed(scale=1)
+    return {user.username: user for user in User.objects.all()}
+
+
+def test_every_record_is_as_its_newest_event_has_it_and_time_has_passed(seeded):
+    for module in modules():
+        table = module.Record._meta.db_table
+        fields = [field.column for field in module.Record._meta.concrete_fields]
+        kept = [name for name in fields if name not in ("lottery", "customer_key")]
+        record, event = (", ".join(f"{alias}.{name}" for name in kept) for alias in ("r", "e"))
+        newest = f"SELECT DISTINCT ON (pgh_obj_id) * FROM {table}event ORDER BY pgh_obj_id, pgh_id DESC"
+        same = f"SELECT 1 FROM {table} r WHERE ({record}) IS NOT DISTINCT FROM ({event})"
+        assert ask(f"SELECT count(*) FROM ({newest}) e WHERE NOT EXISTS ({same})") == [(0,)]
+        late = "greatest(pgh_created_at, worked_at, responded_at, assigned_at, archived_at) > clock_timestamp()"
+        assert ask(f"SELECT count(*) FROM {table}event WHERE {late}") == [(0,)]
+    [(first, last)] = ask("SELECT min(created_at), max(created_at) FROM pghistory_context")
+    assert last - first > timedelta(days=7)
+    assert max(abs(user.date_joined - first) for user in seeded.values()) < timedelta(hours=1)
+    assert seeded["sari"].looked_at < timezone.now() - timedelta(hours=23)
+
+
+def test_there_is_something_of_everything_to_see_and_it_is_not_added_twice(seeded):
+    sari = work_of(seeded["sari"])
+    assert all(sari.count(state) for state in FOLLOW_UPS)
+    assert all(sari.count(state) for state in ("to_do", "worked_today", "said_yes_today", "marked_invalid"))
+    assert set(Request.objects.values_list("state", flat=True)) == {"pending", "approved", "rejected"}
+    for module in modules():
+        if module.policy.validates:
+            assert module.Record.objects.marked_invalid().exists()
+            assert module.Record.objects.exclude(replaces=None).exists()
+            assert module.Record.objects.archived().filter(replacements=None).exists()
+    with pytest.raises(Refused):
+        demo.seed(scale=1)
