@@ -1,6 +1,8 @@
 """Filtering the lists; every filter lives in the URL."""
 
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import django_filters
@@ -24,15 +26,26 @@ STATUS_METHODS = {name: method for name, _field, method, _sentence in STATUS_FIG
 STATUS_LABELS = {**dict(Status.choices), "conflict": _("Conflict")}
 
 
-def search_records(records: RecordQuerySet, text: str) -> RecordQuerySet:
-    """Records whose customer id begins with `text`, whose phone it is, or in whose name its words are."""
+def ways_to_find(text: str) -> list[Q]:
+    """What a search may mean: the beginning of a customer id, a phone in any writing, words of a name."""
     # PostgreSQL makes the key of the text as it makes those of the records; being constant, it is made once.
-    found = Q(customer_key__startswith=customer_key(Value(text)))
+    ways = [Q(customer_key__startswith=customer_key(Value(text)))]
     if phone := phone_key(text, settings.PHONE_REGION):
-        found |= Q(phone_key=phone)
+        ways.append(Q(phone_key=phone))
     if name := named(text):
-        found |= Q(name)
-    return records.filter(found)
+        ways.append(Q(name))
+    return ways
+
+
+def search_records(records: RecordQuerySet, text: str) -> RecordQuerySet:
+    """Records whose customer id begins with `text`, whose phone it is, or in whose name its words are.
+
+    Asks first which of the three finds anything: nearly always one does, and its index alone then answers, where for
+    an "or" PostgreSQL would take each name to pieces again.
+    """
+    everything = records.model.objects
+    ways = [way for way in ways_to_find(text) if everything.filter(way).order_by().exists()]
+    return records.filter(reduce(or_, ways)) if ways else records.none()
 
 
 SANE = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2999, 12, 31))]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pghistory
+import pghistory.trigger
 import pgtrigger
 from django.db import models
 from django.db.models import Q
@@ -37,10 +38,37 @@ def track_records() -> Callable[[M], M]:
     )
 
 
+class _PlannedAnew(pghistory.trigger.Event):
+    """Writes events like its parent, with a plan for the rows at hand (see the triggers that count)."""
+
+    def get_func(self, model: type[models.Model]) -> pgtrigger.Func:
+        statement, end, nothing = super().get_func(model).func.rpartition("; RETURN NULL;")
+        if not end or nothing:
+            raise RuntimeError("The library's trigger is not what it was; look at the plan it makes.")
+        return pgtrigger.Func(f"EXECUTE $event$ {statement} $event$; RETURN NULL;")
+
+
+class UpdateEvent(pghistory.UpdateEvent):
+    """An update is compared with what was before it, row by row."""
+
+    def add_event_trigger(self, event_model: type[models.Model]) -> None:
+        pgtrigger.register(
+            _PlannedAnew(
+                event_model=event_model,
+                label=self.label,
+                name=self.trigger_name,
+                row=self.row,
+                operation=self.operation,
+                condition=self.condition,
+                level=self.level,
+            )
+        )(event_model.pgh_tracked_model)
+
+
 def _track(*trackers: pghistory.Tracker, meta: dict[str, Any] | None = None, **options: Any) -> Callable[[M], M]:
     return pghistory.track(
         *trackers,
-        pghistory.UpdateEvent(),
+        UpdateEvent(),
         pghistory.DeleteEvent(),
         level=pgtrigger.Statement,
         # The library's own key is a 32-bit number; years of bulk actions would use it up.

@@ -3,21 +3,16 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.conf import settings
-from django.db.models import Value
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.distribution.access import records_for
-from crm.distribution.filters import search_records
+from crm.distribution.filters import search_records, ways_to_find
 from crm.distribution.models import BaseRecord
-from crm.distribution.names import named
 from crm.distribution.querysets import RecordQuerySet
 from crm.figures import Figure, declare
-from crm.identity import customer_key
-from crm.phones import phone_key
 from crm.registry import Module, modules
 
 MOST_SHOWN = 50
@@ -72,11 +67,11 @@ def find_customers(text: str, *, user: User) -> list[Found]:
 def _search(module: Module, text: str, user: User) -> Found:
     """Each way to find is asked alone and stops when it has enough, so that a common name costs no more than a rare."""
     seen = records_for(user, module)
-    ways = [seen.filter(customer_key__startswith=customer_key(Value(text))).order_by("customer_key", "database_id")]
-    if phone := phone_key(text, settings.PHONE_REGION):
-        ways.append(seen.filter(phone_key=phone).order_by("pk"))
-    if name := named(text):
-        ways.append(seen.filter(name).order_by())
+    by_id, *others = ways_to_find(text)
+    ways = [
+        seen.filter(by_id).order_by("customer_key", "database_id"),
+        *(seen.filter(way).order_by() for way in others),
+    ]
     keys: dict[int, None] = {}
     for way in ways:
         if len(keys) <= MOST_SHOWN:

@@ -22,7 +22,9 @@ class KindsForm(forms.Form):
         self.kinds = Kind.of_role(user.role)
         muted = MutedKind.objects.filter(user=user).values_list("kind", flat=True)
         super().__init__(data, initial={"wanted": [kind for kind in self.kinds if kind not in set(muted)]})
-        cast(forms.MultipleChoiceField, self.fields["wanted"]).choices = [(kind.value, kind.label) for kind in self.kinds]
+        cast(forms.MultipleChoiceField, self.fields["wanted"]).choices = [
+            (kind.value, kind.label) for kind in self.kinds
+        ]
 
     @property
     def unwanted(self) -> list[Kind]:

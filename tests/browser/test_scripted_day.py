@@ -267,7 +267,7 @@ def test_every_number_is_true_at_every_step_of_a_day(day, screenshot):
 
     # The whole database is hidden, and shown again.
     hidden = NormalDatabase.objects.get()
-    for button in ("Archive", "Restore"):
+    for button in ("Archive", "Show in the list again"):
         admin.goto(hidden.get_absolute_url())
         admin.get_by_role("button", name=button, exact=True).first.click()
         expect(admin.get_by_text("is archived" if button == "Archive" else "is back in the list")).to_be_visible()

@@ -159,7 +159,7 @@ class Truth:
 
     @staticmethod
     def moved(module: str, key: str, name: str) -> int:
-        batch, event = key.split("-")
+        *_module, batch, event = key.split("-")
         events = f'"{module}_recordevent"'
         return one(
             f"""

@@ -33,6 +33,7 @@ from crm.distribution.imports.uploads import (
 from crm.errors import Refused
 from crm.notices.models import Kind, Notice
 from crm.registry import get_module, modules
+from records.requests import cancel_request, request_records
 from tests.distribution.imports.building import with_replaced_part, xlsx, xlsx_with_cells
 from tests.distribution.processes import manage
 from tests.distribution.sql import Witness, ask, run
@@ -509,6 +510,17 @@ def test_an_import_of_which_a_record_was_purged_cannot_be_undone(imported, admin
     assert database.records.count() == 59
 
 
+def test_an_import_whose_records_somebody_asked_for_cannot_be_undone_even_when_they_are_back(imported, admin, staff):
+    database = imported(SAMPLES / "member_wd_60.csv", module="records")
+    request = request_records(database=database, quantity=2, by=staff)
+    with pytest.raises(Refused, match="have been handed out"):
+        undo_import(database=database, by=admin)
+    cancel_request(request=request, by=staff)
+    with pytest.raises(Refused, match="have been asked for"):
+        undo_import(database=database, by=admin)
+    assert database.records.in_pool().count() == 60
+
+
 # --- Interruptions -----------------------------------------------------------------------------------------
 
 
@@ -638,8 +650,9 @@ def test_from_the_upload_to_the_result_in_the_browser(desk, product, module):
 
     work_on_upload(upload.pk)
     preview = desk.get(upload.get_absolute_url())
-    assert figures_on(preview) == {
-        "notices.unread": 1,
+    shown = figures_on(preview)
+    assert shown["notices.unread"] == 1
+    assert {name: value for name, value in shown.items() if name.startswith("upload.")} == {
         "upload.accepted": 2,
         "upload.file_rows": 4,
         "upload.duplicates": 1,

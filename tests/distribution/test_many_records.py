@@ -22,8 +22,8 @@ from crm.distribution.validation import (
     validate_records,
 )
 from crm.distribution.work import note_outcome
-from crm.registry import Module, get_module
-from tests.distribution.sql import run
+from crm.registry import Module, get_module, modules
+from tests.distribution.sql import ask, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of
 
@@ -155,3 +155,16 @@ def test_the_number_of_queries_does_not_grow_with_the_selection(admin, name):
         assert done_of(done) == count
         queries[count] = len(captured)
     assert queries[5000] == queries[50]
+
+
+def test_a_trigger_that_compares_old_and_new_rows_is_planned_for_each_statement():
+    """PL/pgSQL plans a plain statement once for a connection: for one row, and then for thousands the same way."""
+    for module in modules():
+        bodies = ask(
+            "SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+            " WHERE tgrelid = %s::regclass AND tgoldtable IS NOT NULL AND tgnewtable IS NOT NULL",
+            module.Record._meta.db_table,
+        )
+        assert len(bodies) == 2
+        for name, body in bodies:
+            assert "EXECUTE $" in body, name

@@ -249,11 +249,16 @@ def test_an_assignment_and_an_undo_are_not_taken_back(module, database, five, st
     refuses(module, newest(), admin, CHANGED)
 
 
-def test_what_happened_when_somebody_left_is_not_taken_back(module, five, staff, other_staff, admin):
+def test_what_happened_when_somebody_left_is_one_operation_and_is_not_taken_back(
+    module, five, staff, other_staff, admin
+):
     deactivate_with_records(person=staff, to=[other_staff], by=admin)
-    [(key,)] = ask(
-        f"SELECT DISTINCT pgh_context_id FROM {module.key}_recordevent WHERE assignee_id = %s", other_staff.pk
+    [(key, operation)] = ask(
+        f"SELECT DISTINCT e.pgh_context_id, c.metadata ->> 'operation' FROM {module.key}_recordevent e"
+        " JOIN pghistory_context c ON c.id = e.pgh_context_id WHERE e.assignee_id = %s",
+        other_staff.pk,
     )
+    assert operation == "person.leave"
     refuses(module, key, admin, CHANGED)
 
 

@@ -287,7 +287,12 @@ MATRIX: dict[str, Page] = {
         by="staff",
     ),
     "mark_records": Page(
-        Who.STAFF, "POST", of_module(), lambda world: {**chosen_own(world), "validation": "valid"}, changes=True, by="staff"
+        Who.STAFF,
+        "POST",
+        of_module(),
+        lambda world: {**chosen_own(world), "validation": "valid"},
+        changes=True,
+        by="staff",
     ),
     "undo_records": Page(Who.SIGNED_IN, "POST", lambda world: [world.module, uuid4()]),
     "continue_batch": Page(Who.OWN, args=of_module("own_batch")),
