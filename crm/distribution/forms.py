@@ -52,7 +52,7 @@ class ConfirmForm(OnceForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         # The page under the dialog may have a form with fields of the same names.
-        super().__init__(*args, auto_id="dialog_%s", **options)
+        super().__init__(*args, **{"auto_id": "dialog_%s", **options})
 
 
 class TransferForm(ConfirmForm):

@@ -41,7 +41,7 @@ def track_records() -> Callable[[M], M]:
 class _PlannedAnew(pghistory.trigger.Event):
     """Writes events like its parent, with a plan for the rows at hand (see the triggers that count)."""
 
-    def get_func(self, model: type[models.Model]) -> pgtrigger.Func:
+    def get_func(self, model: Any) -> pgtrigger.Func:
         statement, end, nothing = super().get_func(model).func.rpartition("; RETURN NULL;")
         if not end or nothing:
             raise RuntimeError("The library's trigger is not what it was; look at the plan it makes.")
@@ -51,7 +51,7 @@ class _PlannedAnew(pghistory.trigger.Event):
 class UpdateEvent(pghistory.UpdateEvent):
     """An update is compared with what was before it, row by row."""
 
-    def add_event_trigger(self, event_model: type[models.Model]) -> None:
+    def add_event_trigger(self, event_model: Any) -> None:
         pgtrigger.register(
             _PlannedAnew(
                 event_model=event_model,

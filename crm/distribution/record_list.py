@@ -16,7 +16,7 @@ from crm.distribution.filters import STATUS_LABELS, RecordFilter
 from crm.distribution.forms import KEY
 from crm.distribution.listing import Listing
 from crm.distribution.models import BaseBatch, BaseDatabase, Status
-from crm.distribution.ordering import ORDERS_IN_DATABASE, RECORD_ORDERS
+from crm.distribution.ordering import ORDERS_IN_DATABASE, RECORD_ORDERS, in_order
 from crm.distribution.querysets import RecordQuerySet
 from crm.figures import get_figure
 from crm.pages import page_of
@@ -32,6 +32,10 @@ class Tab:
     figure: str
     subject: BaseDatabase | Module
     url: str
+
+
+FEW = 2000
+"""Records that a search finds and that are quickly put in order. Of more than these, any index soon meets a page."""
 
 
 def _scope(module: Module, database: BaseDatabase | None) -> RecordQuerySet:
@@ -96,7 +100,24 @@ class RecordList(Listing):
         if not self.filter.form.is_valid():
             return 0
         narrowed = [name for name, value in self.filter.form.cleaned_data.items() if value and name != "status"]
-        return self.rows.order_by().count() if narrowed else self._stored_total()
+        if not narrowed:
+            return self._stored_total()
+        return self.rows.order_by().count() if self._few is None else len(self._few)
+
+    @cached_property
+    def _few(self) -> list[int] | None:
+        """The keys of what a search finds, unless these are many; None without a search."""
+        if not (self.filter.form.is_valid() and self.filter.form.cleaned_data["q"]):
+            return None
+        found = self.rows.some_ids(FEW + 1)
+        return found if len(found) <= FEW else None
+
+    @property
+    def ordered_rows(self) -> RecordQuerySet:
+        """In the list's order. What a search finds is put in order by itself: PostgreSQL would rather try all rows
+        in that order, taking each name to pieces, if it knew only that a page of them is wanted."""
+        rows = self.rows if self._few is None else self.scope.with_ids(self._few)
+        return in_order(rows, self.orders, self.sort) if self.sort else rows.order_by(*self.default_order)
 
     def _stored_total(self) -> int:
         subject, kind = (self.database, "database") if self.database else (self.module, "module")

@@ -68,14 +68,11 @@ def _search(module: Module, text: str, user: User) -> Found:
     """Each way to find is asked alone and stops when it has enough, so that a common name costs no more than a rare."""
     seen = records_for(user, module)
     by_id, *others = ways_to_find(text)
-    ways = [
-        seen.filter(by_id).order_by("customer_key", "database_id"),
-        *(seen.filter(way).order_by() for way in others),
-    ]
-    keys: dict[int, None] = {}
-    for way in ways:
+    first = seen.filter(by_id).order_by("customer_key", "database_id").values_list("pk", flat=True)
+    keys = dict.fromkeys(first[: MOST_SHOWN + 1])
+    for way in others:
         if len(keys) <= MOST_SHOWN:
-            keys |= dict.fromkeys(way.values_list("pk", flat=True)[: MOST_SHOWN + 1])
+            keys |= dict.fromkeys(seen.filter(way).some_ids(MOST_SHOWN + 1))
     shown = list(keys)[:MOST_SHOWN]
     found = module.Record.objects.select_related("assignee", "batch", "database__product").defer("data").in_bulk(shown)
     return Found(module, user, text, [found[pk] for pk in shown if pk in found], more=len(keys) > MOST_SHOWN)
