@@ -138,6 +138,17 @@
     });
   }, true);
 
+  // A list's URL names only the filters that are on.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt.id !== "filter") return;
+    // Leaving the search field is a change too, but what was typed has been asked for already; a second answer would
+    // undo what the click that left the field has asked for.
+    const cause = event.detail.triggeringEvent;
+    if (cause?.type === "change" && cause.target.matches("[type=search]")) event.preventDefault();
+    const sent = event.detail.formData;
+    [...sent.keys()].forEach((key) => sent.getAll(key).some(Boolean) || sent.delete(key));
+  });
+
   // --- The search, and menus that open in place ---------------------------------------------------------------
   const WRITING = "input, textarea, select, [contenteditable]";
   document.addEventListener("keydown", (event) => {

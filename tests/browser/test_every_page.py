@@ -5,9 +5,11 @@ from django.urls import reverse
 
 from bonanza.models import Batch as BonanzaBatch
 from crm.accounts.models import User
+from crm.distribution.holdings import FOLLOW_UPS
 from crm.home import demo
 from crm.registry import modules
 from memberwd.models import Batch, Database, Record
+from records.models import Database as NormalDatabase
 from tests.browser.conftest import NARROW, WIDE
 
 
@@ -29,7 +31,13 @@ def pages_of_admins() -> dict[str, str]:
         "batch-left": f"{batch.get_absolute_url()}?show=left",
         "record": Record.objects.assigned().first().get_absolute_url(),
         "upload": database.upload.get_absolute_url(),
+        "requests": reverse("requests"),
+        "requests-approved": f"{reverse('requests')}?state=approved",
+        "search": f"{reverse('search')}?q=joni",
+        "records-arranged": f"{reverse('records', args=['memberwd'])}?status=assigned&sort=-worked&state=said_yes",
+        "normal-database": NormalDatabase.objects.first().get_absolute_url(),
         "products": reverse("products"),
+        "product": reverse("product_edit", args=[database.product.pk]),
         "people": reverse("people"),
         "invalid": reverse("invalid_records", args=["memberwd"]),
         "archived": reverse("archived_records", args=["memberwd"]),
@@ -43,6 +51,10 @@ def pages_of_admins() -> dict[str, str]:
 def pages_of_staff() -> dict[str, str]:
     sari = User.objects.get(username="sari")
     return {
+        "today": reverse("today"),
+        **{f"follow-ups-{state}": f"{reverse('follow_ups')}?state={state}" for state in FOLLOW_UPS},
+        "my-requests": reverse("my_requests"),
+        "my-search": f"{reverse('search')}?q=joni",
         **{f"mine-{module.key}": reverse("my_records", args=[module]) for module in modules()},
         "my-batch": Batch.objects.of(sari).first().get_absolute_url(),
         "my-bonanza-batch": BonanzaBatch.objects.of(sari).first().get_absolute_url(),
@@ -51,8 +63,14 @@ def pages_of_staff() -> dict[str, str]:
     }
 
 
+def pages_of_owners() -> dict[str, str]:
+    return {"settings": reverse("module_settings")}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("username", "pages"), [("admin", pages_of_admins), ("sari", pages_of_staff)])
+@pytest.mark.parametrize(
+    ("username", "pages"), [("admin", pages_of_admins), ("sari", pages_of_staff), ("owner", pages_of_owners)]
+)
 def test_every_page_is_accessible_and_fits(
     username, pages, page, sign_in_as, assert_accessible, assert_fits, screenshot
 ):

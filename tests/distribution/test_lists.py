@@ -171,6 +171,17 @@ def test_a_very_long_name_is_stored_and_found_by_its_first_words(desk, make, mod
     assert list(rows) == [record]
 
 
+@pytest.mark.parametrize("few", [0, 3, 2000])
+def test_a_search_lists_the_same_whether_it_finds_few_or_many(desk, database, module, few, monkeypatch):
+    monkeypatch.setattr("crm.distribution.record_list.FEW", few)
+    named = f"SELECT id FROM {module.key}_record WHERE customer_name LIKE 'Budi%%'"
+    names = ask(f"{named} ORDER BY lower(customer_name), row_number")
+    url = database.get_absolute_url()
+    assert listed(desk, url, "q=budi&sort=name") == [key for (key,) in names]
+    assert listed(desk, url, "q=budi&sort=-name") == [key for (key,) in names][::-1]
+    assert len(listed(desk, url, "q=budi 0")) == len([1 for n in range(0, 30, 3) if (n * 11) % 30 < 10])
+
+
 # --- Orders ------------------------------------------------------------------------------------------------
 
 # The order of the rows that are listed, in words of SQL that the code does not use.
