@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import F, QuerySet
 
 from crm.distribution.names import name_order
+
+Rows = TypeVar("Rows", bound=QuerySet)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ BATCH_ORDERS: dict[str, Order] = {
 }
 
 
-def in_order(rows: QuerySet, orders: Mapping[str, Order], sort: str) -> QuerySet:
+def in_order(rows: Rows, orders: Mapping[str, Order], sort: str) -> Rows:
     """The rows in the order that `sort` names; a minus in front turns it round."""
     rows = rows.order_by(*orders[sort.removeprefix("-")].keys)
     return rows.reverse() if sort.startswith("-") else rows

@@ -91,8 +91,8 @@ def pages() -> Iterator[Result]:
             "record list of the module": reverse("records", args=[MEMBER_WD]),
             "record list of the module, assigned": reverse("records", args=[MEMBER_WD]) + "?status=assigned",
             **_lists(database),
-            "search for a customer": reverse("search") + "?q=u7777",
-            "search for a name": reverse("search") + "?q=nama+7777",
+            "search for a customer": reverse("search") + "?q=u77",
+            "search for a name": reverse("search") + "?q=zulkarnain",
             "overview": reverse("overview"),
         }
         seconds[rows] = {name: median(lambda url=url: _get(client, url)) for name, url in urls.items()}
@@ -108,7 +108,7 @@ def _lists(database: BaseDatabase) -> dict[str, str]:
         "by name, descending": "sort=-name",
         "assigned, by time": "status=assigned&sort=-received",
         "to do, last worked": "state=to_do&sort=-worked",
-        "a name": "q=nama+7777",
+        "a name": "q=zulkarnain",
         "last page": f"page={last}",
         "last page by name": f"page={last}&sort=name",
     }

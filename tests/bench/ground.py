@@ -85,7 +85,7 @@ def people() -> tuple[User, User]:
 
 
 def make_database(rows: int, module: Module | None = None):
-    """A database of that many available records, made by one INSERT."""
+    """A database of that many available records, made by one INSERT; 100 of them are named Zulkarnain."""
     module = module or get_module("memberwd")
     product, _ = Product.objects.get_or_create(name="Bench")
     database = module.Database.objects.create(name=f"{rows:,} rows", product=product, created_by=people()[0])
@@ -94,11 +94,12 @@ def make_database(rows: int, module: Module | None = None):
             f"""
             INSERT INTO {module.Record._meta.db_table}
                 (database_id, row_number, customer_id, customer_name, phone, phone_key, data)
-            SELECT %s, i, 'u' || i || '-' || %s, 'Nama ' || i, '0812' || lpad(i::text, 8, '0'),
+            SELECT %s, i, 'u' || i || '-' || %s,
+                   CASE WHEN i %% %s = 0 THEN 'Zulkarnain ' ELSE 'Nama ' END || i, '0812' || lpad(i::text, 8, '0'),
                    '+62812' || lpad(i::text, 8, '0'), {CELLS}
             FROM generate_series(1, %s) AS i
             """,
-            [database.pk, database.pk, rows],
+            [database.pk, database.pk, rows // 100, rows],
         )
     database.refresh_from_db()
     return database

@@ -21,7 +21,8 @@ from tests.factories.products import ProductFactory
 
 UPLOADS = Path(__file__).parents[1] / "data" / "uploads"
 WD, NORMAL = "memberwd", "records"
-ROW = re.compile(r'<tr[^>]* data-work-row|<input[^>]* name="ids"')
+WORK_ROW = re.compile(r"<tr[^>]* data-work-row")
+TABLE_BODY = re.compile(r"<tbody[^>]*>(.*?)</tbody>", re.DOTALL)
 
 
 class Person:
@@ -80,7 +81,7 @@ class Day:
         for person in (self.admin, self.sari, self.tono):
             person.page.wait_for_load_state("networkidle")
             for url in person.pages():
-                answer = person.page.goto(url)
+                answer = person.page.goto(url, wait_until="domcontentloaded")
                 assert answer.status == 200, url
                 self.numbers += self.truth.check(person.page)
 
@@ -90,7 +91,7 @@ class Day:
         for person in (self.admin, self.sari, self.tono):
             links: dict[str, str] = {}
             for url in person.pages():
-                person.page.goto(url)
+                person.page.goto(url, wait_until="domcontentloaded")
                 shown = person.page.locator("a[data-figure]").evaluate_all(
                     "all => all.map(each => [each.getAttribute('href'), each.dataset.value, each.dataset.figure])"
                 )
@@ -116,7 +117,8 @@ def rows_of(page: Page, href: str) -> int:
         answer = page.request.get(href)
         assert answer.ok, href
         html = answer.text()
-        count += len(ROW.findall(html)) or html.count('data-record="')
+        listed = html.partition(' id="list"')[2]
+        count += len(WORK_ROW.findall(html)) or sum(body.count("<tr") for body in TABLE_BODY.findall(listed))
         following = re.search(r'rel="next"\s+href="([^"]+)"', html)
         href = f"{href.partition('?')[0]}{following[1].replace('&amp;', '&')}" if following else ""
     return count
