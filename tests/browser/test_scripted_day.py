@@ -117,7 +117,7 @@ def rows_of(page: Page, href: str) -> int:
         answer = page.request.get(href)
         assert answer.ok, href
         html = answer.text()
-        listed = html.partition(' id="list"')[2]
+        listed = html.partition(' id="list"')[2].partition(' id="ledger"')[0]
         count += len(WORK_ROW.findall(html)) or sum(body.count("<tr") for body in TABLE_BODY.findall(listed))
         following = re.search(r'rel="next"\s+href="([^"]+)"', html)
         href = f"{href.partition('?')[0]}{following[1].replace('&amp;', '&')}" if following else ""
