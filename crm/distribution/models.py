@@ -6,7 +6,6 @@ are kept by the triggers of `crm.distribution.triggers` and by nothing else.
 
 from typing import Any, ClassVar
 
-import pghistory
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -19,13 +18,25 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.constraints import CompositeForeignKey
 from crm.distribution import triggers
+from crm.distribution.desk import ModuleSettings, SavedView, Submission
 from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
 from crm.distribution.names import name_order, name_words
 from crm.distribution.querysets import NO_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key
 from crm.registry import Module, module_of
 
-__all__ = ["BaseBatch", "BaseDatabase", "BaseRecord", "LeftOutRow", "Status", "Submission", "Upload", "UploadPart"]
+__all__ = [
+    "BaseBatch",
+    "BaseDatabase",
+    "BaseRecord",
+    "LeftOutRow",
+    "ModuleSettings",
+    "SavedView",
+    "Status",
+    "Submission",
+    "Upload",
+    "UploadPart",
+]
 
 
 class Status(models.TextChoices):
@@ -482,56 +493,6 @@ class BaseRecord(models.Model):
         return module_of(self)
 
 
-class Submission(models.Model):
-    """A form that was sent and took effect. Its token can take effect only once: a double click or a re-sent form
-    finds it here (`crm.distribution.submissions`)."""
-
-    token = models.UUIDField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
-
-    def __str__(self) -> str:
-        return str(self.token)
-
-
 def never_requested(app_label: str) -> models.CheckConstraint:
     """For a module without requests: no record is held by one."""
     return models.CheckConstraint(condition=~Q(status=Status.REQUESTED), name=f"{app_label}_record_never_requested")
-
-
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
-class ModuleSettings(models.Model):
-    """What the owner has set for a module; which of it counts is the module's policy."""
-
-    module = models.CharField(max_length=30, unique=True)
-    auto_approve = models.BooleanField(_("approve requests by themselves"), default=False)
-    most_per_request = models.PositiveIntegerField(_("most records per request"), default=100)
-    auto_replace = models.BooleanField(_("replace invalid records at once"), default=False)
-    most_replacements = models.PositiveIntegerField(_("most replacements per batch"), default=20)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(most_per_request__gt=0), name="module_settings_request_some"),
-        ]
-
-    def __str__(self) -> str:
-        return self.module
-
-
-class SavedView(models.Model):
-    """A list as somebody has filtered, sorted and arranged it: the query of its URL, with a name."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
-    page = models.CharField(max_length=60)
-    name = models.CharField(_("name"), max_length=60)
-    query = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.UniqueConstraint(fields=["user", "page", "name"], name="saved_view_name_once"),
-            models.CheckConstraint(condition=~Q(name=""), name="saved_view_has_name"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
