@@ -18,12 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch
 
-# One row for each event of each record that was ever in the batch, beside the state before that event.
+# One row for each event of each record that was ever in the batch, beside the state before that event. As arrays the
+# keys are looked up in an index; joined, with no statistics yet, each would be compared with every event.
 STEPS = """
     SELECT pgh_id, pgh_created_at, pgh_context_id, pgh_label, batch_id, status,
            lag(batch_id) OVER history AS batch_before, lag(status) OVER history AS status_before
     FROM "{events}"
-    WHERE pgh_obj_id IN (SELECT pgh_obj_id FROM "{events}" WHERE batch_id = {batch})
+    WHERE pgh_obj_id = ANY(ARRAY(SELECT DISTINCT pgh_obj_id FROM "{events}" WHERE batch_id = {batch}))
     WINDOW history AS (PARTITION BY pgh_obj_id ORDER BY pgh_id)
 """
 ARRIVED = "batch_id = {batch} AND batch_before IS DISTINCT FROM {batch} AND pgh_label <> 'delete'"
@@ -91,8 +92,9 @@ def _sql(text: str, batch: BaseBatch) -> str:
 
 
 def _events(batch: BaseBatch, condition: str) -> models.QuerySet:
-    ids = RawSQL(_sql(f"SELECT pgh_id FROM ({STEPS}) AS steps WHERE {condition}", batch), [])  # noqa: S608, S611
-    return events_of(batch).objects.filter(pgh_id__in=ids).order_by("-pgh_id")
+    steps = f"SELECT steps.pgh_id FROM ({STEPS}) AS steps WHERE {condition}"  # noqa: S608 (constants of this file)
+    found = RawSQL(_sql(f"pgh_id = ANY(ARRAY({steps}))", batch), [], output_field=models.BooleanField())  # noqa: S611
+    return events_of(batch).objects.filter(found).order_by("-pgh_id")
 
 
 def arrivals(batch: BaseBatch) -> models.QuerySet:

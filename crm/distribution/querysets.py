@@ -27,7 +27,7 @@ def _on(field: str, day: date) -> Q:
 
 def _check_back() -> Q:
     today = timezone.localdate()
-    asked = Q(response="yes", follow_up_on=None)
+    asked = Q(response="yes", follow_up_on=None) & ~_on("worked_at", today)
     days = [_on("responded_at", today - timedelta(days=days)) for days in CHECK_BACK_DAYS]
     return asked & (days[0] | days[1] | days[2])
 

@@ -26,6 +26,7 @@ urlpatterns = [
     path("<module:module>/databases/export.<slug:format>", exports.databases, name="export_databases"),
     path("<module:module>/records/export.<slug:format>", exports.records, name="export_records"),
     path("<module:module>/batches/export.<slug:format>", exports.batches, name="export_batches"),
+    path("<module:module>/batches/<int:pk>/export.<slug:format>", exports.batch, name="export_batch"),
     path("<module:module>/mine/export.<slug:format>", exports.my_records, name="export_my_records"),
     path("<module:module>/databases/<int:pk>/", lists.database, name="database"),
     path("<module:module>/databases/<int:pk>/assign/", actions.assign_at_random, name="assign_at_random"),

@@ -51,7 +51,7 @@ class ValidationForm(forms.Form):
         label=_("Why is it invalid?"),
         max_length=MOST_OF_A_REASON,
         required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "invalid-reasons"}),
     )
 
     def clean(self) -> dict[str, Any]:

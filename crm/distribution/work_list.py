@@ -1,15 +1,18 @@
 """The list that staff work: the records of a batch, or all that are with somebody in a module."""
 
 from functools import cached_property
+from urllib.parse import urlencode
 
 from django.core.paginator import Page
 from django.db.models import F, QuerySet
 from django.db.models.expressions import OrderBy
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.access import SignedInRequest
 from crm.distribution.access import get_batch_for
+from crm.distribution.exports import MOST_XLSX_ROWS
 from crm.distribution.figures import STATE_LABELS
 from crm.distribution.filters import search_records
 from crm.distribution.forms import KEY
@@ -133,6 +136,26 @@ class WorkList:
         """The first record after this page. A link there misses none, however many rows have left the list since."""
         keys, _page = self._keys_and_page
         return keys[ROWS_PER_PAGE] if len(keys) > ROWS_PER_PAGE else None
+
+    def export_url(self, format: str) -> str:
+        """The file of exactly this list."""
+        if self.batch:
+            path = reverse("export_batch", args=[self.module, self.batch.pk, format])
+        else:
+            path = reverse("export_my_records", args=[self.module, format])
+        return f"{path}?{urlencode({'state': self.state, 'q': self.q, 'sort': self.sort})}"
+
+    @property
+    def csv_url(self) -> str:
+        return self.export_url("csv")
+
+    @property
+    def xlsx_url(self) -> str:
+        return self.export_url("xlsx")
+
+    @property
+    def is_too_long_for_xlsx(self) -> bool:
+        return self.total > MOST_XLSX_ROWS
 
     @property
     def tabs(self) -> list[tuple[str, Promise, str]]:

@@ -29,7 +29,8 @@ STATES = {
     "upcoming": f"follow_up_on > {TODAY}",
     "worked_today": f"{DAY % 'worked_at'} = {TODAY}",
     "said_yes_today": f"response = 'yes' AND {RESPONDED_ON} = {TODAY}",
-    "check_back": f"response = 'yes' AND follow_up_on IS NULL AND {TODAY} - {RESPONDED_ON} IN (1, 3, 7)",
+    "check_back": f"response = 'yes' AND follow_up_on IS NULL AND {TODAY} - {RESPONDED_ON} IN (1, 3, 7)"
+    f" AND {DAY % 'worked_at'} IS DISTINCT FROM {TODAY}",
 }
 WITH_SOMEBODY = {name: f"status = 'assigned' AND ({condition})" for name, condition in STATES.items()}
 BY_STATUS = {status: f"status = '{status}'" for status in STATUSES} | {"records": "true"}

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 from datetime import datetime
+from html import unescape
 from zipfile import ZipFile
 
 import pytest
@@ -161,9 +163,11 @@ def test_staff_export_what_is_with_them_and_nothing_else(phone, database, module
     assert {row[0] for row in export(phone, "export_my_records", module, format)[1:]} == own
     assert len(export(phone, "export_my_records", module, format, "state=said_yes")[1:]) == 1
     batch = module.Batch.objects.get(staff=staff)
-    assert len(export(phone, "export_my_records", module, format, f"batch={batch.pk}")[1:]) == 7
+    page = phone.get(f"{batch.get_absolute_url()}?state=said_yes").content.decode()
+    [link] = re.findall(rf'href="([^"]+export\.{format}[^"]*)"', page)
+    assert len(table_of(phone.get(unescape(link)), format)[1:]) == 1
     foreign = module.Batch.objects.get(staff=other_staff)
-    assert phone.get(f"{reverse('export_my_records', args=[module, format])}?batch={foreign.pk}").status_code == 404
+    assert phone.get(reverse("export_batch", args=[module, foreign.pk, format])).status_code == 404
 
 
 # --- Nothing that a spreadsheet runs -----------------------------------------------------------------------

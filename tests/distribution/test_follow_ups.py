@@ -89,6 +89,13 @@ def test_who_said_no_or_has_a_follow_up_date_is_not_checked_back(module, staff):
     assert states(module, staff) == only("upcoming")
 
 
+def test_who_was_worked_today_has_been_checked_back(module, staff):
+    yesterday = timezone.now() - timedelta(days=1)
+    held(module, staff, response="yes", responded_at=yesterday, worked_at=yesterday)
+    held(module, staff, response="yes", responded_at=yesterday, worked_at=timezone.now())
+    assert states(module, staff) == only("check_back")
+
+
 def test_the_page_has_ones_own_of_every_module_with_the_oldest_first(sign_in, staff, other_staff):
     client = sign_in(staff)
     today = timezone.localdate()

@@ -355,6 +355,7 @@ MATRIX: dict[str, Page] = {
     "export_databases": Page(Who.ADMINS, args=lambda world: [world.module, "csv"]),
     "export_records": Page(Who.ADMINS, args=lambda world: [world.module, "csv"]),
     "export_batches": Page(Who.ADMINS, args=lambda world: [world.module, "csv"]),
+    "export_batch": Page(Who.OWN, args=lambda world: [world.module, world.batch.pk, "csv"]),
     "export_my_records": Page(Who.STAFF, args=lambda world: [world.module, "csv"]),
     # Uploads
     "new_upload": Page(Who.ADMINS, "GET POST", of_module(), new_file, changes=True),

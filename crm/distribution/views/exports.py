@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from crm.accounts.access import SignedInRequest, admin_page, staff_page
+from crm.distribution.access import get_batch_for
 from crm.distribution.columns import Cell, Column, work_columns
 from crm.distribution.exports import MOST_XLSX_ROWS, csv_lines, read_cells, xlsx_file
 from crm.distribution.listing import Listing
@@ -49,11 +50,20 @@ def batches(request: SignedInRequest, module: Module, format: str) -> HttpRespon
 @require_safe
 @staff_page
 def my_records(request: SignedInRequest, module: Module, format: str) -> HttpResponseBase:
-    """What the person has of the module, or in the batch that `?batch=` names, as they have filtered it."""
-    listed = WorkList.of_query(request, module)
+    """What the person has of the module, as they have filtered it."""
+    return _export_work(request, WorkList(request, module), format, name=f"{module.key}-mine")
+
+
+@require_safe
+def batch(request: SignedInRequest, module: Module, pk: int, format: str) -> HttpResponseBase:
+    """The records of the batch, as they are filtered."""
+    shown = get_batch_for(request.user, module, pk)
+    return _export_work(request, WorkList(request, module, batch=shown), format, name=f"{module.key}-batch-{pk}")
+
+
+def _export_work(request: SignedInRequest, listed: WorkList, format: str, *, name: str) -> HttpResponseBase:
     rows = listed.rows.order_by(*SORTS[listed.sort][1])
-    name = f"{module.key}-{listed.kind}"
-    return export(request, rows, work_columns(module), format, name=name, total=listed.total)
+    return export(request, rows, work_columns(listed.module), format, name=name, total=listed.total)
 
 
 def _export_listing(request: SignedInRequest, listed: Listing, format: str) -> HttpResponseBase:
