@@ -1,8 +1,9 @@
 """The frame of every write: one transaction, named in the history with who does it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,7 +13,14 @@ from django.db import transaction
 if TYPE_CHECKING:
     from crm.accounts.models import User
 
-_outermost: ContextVar[UUID | None] = ContextVar("outermost operation", default=None)
+
+@dataclass
+class _Outermost:
+    key: UUID
+    last: dict[Hashable, Callable[[], None]] = field(default_factory=dict)
+
+
+_outermost: ContextVar[_Outermost | None] = ContextVar("outermost operation", default=None)
 
 
 @contextmanager
@@ -22,14 +30,29 @@ def operation(name: str, *, by: "User | None") -> Iterator[UUID]:
     Yields the key of the history's context, by which the changes can be found again. One inside another is a part of
     it, and keeps its name.
     """
-    if key := _outermost.get():
+    if outermost := _outermost.get():
         with transaction.atomic():
-            yield key
+            yield outermost.key
         return
     with pghistory.context(operation=name, user=by.pk if by else None) as context:
-        token = _outermost.set(context.id)
+        outermost = _Outermost(context.id)
+        token = _outermost.set(outermost)
         try:
             with transaction.atomic():
                 yield context.id
+                for run in outermost.last.values():
+                    run()
         finally:
             _outermost.reset(token)
+
+
+def at_the_end(what: Hashable, run: Callable[[], None]) -> None:
+    """Runs it once for each `what` when all else of the operation is done, in the operation's transaction.
+
+    For what locks rows that many operations share: taken last, those locks are held for a moment, and nobody who
+    holds them waits for anything else.
+    """
+    outermost = _outermost.get()
+    if outermost is None:
+        raise RuntimeError("at_the_end is for what happens inside an operation")
+    outermost.last.setdefault(what, run)

@@ -14,14 +14,34 @@ from django.utils.functional import Promise
 
 
 @dataclass(frozen=True)
+class Asking:
+    """Staff ask a module for records, an admin or a rule approves: where that is, and its figures, each by name."""
+
+    url_name: str
+    """Where staff ask."""
+
+    queue_url_name: str
+    """Where admins answer."""
+
+    waiting: str
+    """Counts, of the module, what waits for an admin."""
+
+    own: str
+    """Counts, of a staff member, what they wait for, as they see it."""
+
+    of_staff: str
+    """The same as admins see it."""
+
+
+@dataclass(frozen=True)
 class Policy:
     """Where the modules differ."""
 
     assigns_into_existing_batch: bool = False
     """An admin may add records to a batch that the staff member has already (Member WD)."""
 
-    staff_request: bool = False
-    """Staff ask for records, an admin or a rule approves (Normal DB)."""
+    asking: Asking | None = None
+    """Staff ask for records (Normal DB)."""
 
     validates: bool = False
     """Staff mark records as valid or invalid; invalid ones are archived and replaced (DB Bonanza, Member WD)."""
@@ -32,8 +52,9 @@ class Policy:
     demo: Callable[[int, Any], None] = lambda days_ago, team: None
     """What of its own the module has in the demo data, on one of its days: (days ago, people by username)."""
 
-    asked_figure: str = ""
-    """The name of the figure that counts what a staff member has asked for and not yet got."""
+    @property
+    def staff_request(self) -> bool:
+        return self.asking is not None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import Role, User
-from crm.distribution.filters import DatabaseFilter
+from crm.distribution.filters import DatabaseFilter, StrictFilter
 from records.models import Request, RequestQuerySet
 
 
@@ -15,7 +15,7 @@ class OpenDatabaseFilter(DatabaseFilter):
     state = None
 
 
-class RequestFilter(django_filters.FilterSet):
+class RequestFilter(StrictFilter):
     """Requests of one state: those that wait, unless the URL names another."""
 
     state = django_filters.ChoiceFilter(choices=Request.State.choices, widget=forms.HiddenInput)
@@ -25,7 +25,8 @@ class RequestFilter(django_filters.FilterSet):
 
     @property
     def chosen_state(self) -> str:
-        return (self.form.is_valid() and self.form.cleaned_data["state"]) or Request.State.PENDING
+        """That of the tab, even where another field makes no sense and nothing matches."""
+        return ("state" not in self.errors and self.form.cleaned_data["state"]) or Request.State.PENDING
 
     def filter_queryset(self, requests: RequestQuerySet) -> RequestQuerySet:
         """Whoever has waited longest comes first; of the decided ones, the last decided."""

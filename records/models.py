@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from crm.constraints import CompositeForeignKey
 from crm.distribution.history import track_batches, track_databases, track_records
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord
 from crm.distribution.triggers import no_truncate
@@ -72,7 +73,7 @@ class Request(models.Model):
         CANCELLED = "cancelled", _("Cancelled")
 
     database = models.ForeignKey(Database, models.PROTECT, related_name="requests")
-    staff = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     quantity = models.PositiveIntegerField(_("how many"))
     state = models.CharField(max_length=9, choices=State, default=State.PENDING, db_default=State.PENDING)
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
@@ -82,7 +83,10 @@ class Request(models.Model):
     )
     """Empty for an approval by the module's rule."""
     reason = models.CharField(_("reason"), max_length=300, blank=True, default="", db_default="")
-    batch = models.OneToOneField(Batch, models.PROTECT, null=True, blank=True, related_name="request")
+    # The composite key to the batch, its database and its staff member is the foreign key in PostgreSQL.
+    batch = models.OneToOneField(
+        Batch, models.PROTECT, null=True, blank=True, related_name="request", db_constraint=False
+    )
 
     objects = RequestQuerySet.as_manager()
 
@@ -95,6 +99,14 @@ class Request(models.Model):
                 | Q(state="approved", decided_at__isnull=False, batch__isnull=False)
                 | Q(state__in=["rejected", "cancelled"], decided_at__isnull=False, batch=None),
                 name="records_request_decided_once",
+            ),
+            models.UniqueConstraint(fields=["id", "database"], name="records_request_of_database"),
+            # The batch that answers it is of the database and for the staff member that it names.
+            CompositeForeignKey(
+                fields=["batch", "database", "staff"],
+                to="batch",
+                to_fields=["id", "database", "staff"],
+                name="records_request_given_own_batch",
             ),
         ]
         indexes = [
@@ -114,7 +126,16 @@ class Record(BaseRecord):
         Batch, models.PROTECT, null=True, blank=True, related_name="records", db_constraint=False, db_index=False
     )
 
-    request = models.ForeignKey(Request, models.PROTECT, null=True, blank=True, related_name="records", db_index=False)
+    # The composite key to the request and its database is the foreign key in PostgreSQL.
+    request = models.ForeignKey(
+        Request,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="records",
+        db_constraint=False,
+        db_index=False,
+    )
 
     CLEARED_IN_POOL = {**BaseRecord.CLEARED_IN_POOL, "request": None}
 
@@ -124,6 +145,12 @@ class Record(BaseRecord):
             models.CheckConstraint(
                 condition=Q(status="requested", request__isnull=False) | (~Q(status="requested") & Q(request=None)),
                 name="records_record_requested_by_somebody",
+            ),
+            CompositeForeignKey(
+                fields=["request", "database"],
+                to="request",
+                to_fields=["id", "database"],
+                name="records_record_requested_of_own_database",
             ),
         ]
         indexes = [

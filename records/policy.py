@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from crm.registry import Module, Policy
+from crm.registry import Asking, Module, Policy
 
 if TYPE_CHECKING:
     from crm.accounts.models import User
@@ -27,5 +27,15 @@ MODULE = Module(
     key="records",
     label=_("Normal DB"),
     description=_("Staff request records and an admin approves."),
-    policy=Policy(staff_request=True, withdraw=withdraw_requests, demo=demo, asked_figure="staff.requests"),
+    policy=Policy(
+        asking=Asking(
+            url_name="my_requests",
+            queue_url_name="requests",
+            waiting="requests.pending",
+            own="requests.mine",
+            of_staff="staff.requests",
+        ),
+        withdraw=withdraw_requests,
+        demo=demo,
+    ),
 )

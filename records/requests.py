@@ -6,6 +6,7 @@ member, the request, the records.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -15,11 +16,11 @@ from django.utils.translation import ngettext
 
 from crm.accounts.models import User
 from crm.distribution.assignment import back_to_pool, lock_working
-from crm.distribution.draw import TooFew, draw
+from crm.distribution.draw import TooFew, check_in_use, draw
 from crm.distribution.models import ModuleSettings, Status
 from crm.distribution.settings import settings_of
 from crm.errors import Refused
-from crm.history import operation
+from crm.history import at_the_end, operation
 from crm.notices.models import Kind
 from crm.notices.services import alert, notify, settle
 from records.models import AutoApprove, Batch, Database, Record, Request
@@ -51,7 +52,7 @@ def request_records(*, database: Database, quantity: int, by: User) -> Request:
         raise Refused(_("Ask for 1 to %(most)s records at once.") % {"most": most})
     with operation("request.make", by=by):
         lock_working(by)
-        _check_in_use(database)
+        check_in_use(database)
         request = Request.objects.create(database=database, staff=by, quantity=quantity)
         _hold(request, _draw(database, quantity))
         if approves_itself(database):
@@ -142,11 +143,6 @@ def _locked(keys: list[int]) -> list[Request]:
     return sorted(requests, key=lambda request: (request.database_id, request.pk))
 
 
-def _check_in_use(database: Database) -> None:
-    if Database.objects.hidden().filter(pk=database.pk).exists():
-        raise Refused(_("This database is archived; its records cannot be requested."))
-
-
 def _draw(database: Database, count: int) -> list[int]:
     try:
         return draw(MODULE, database, count)
@@ -171,7 +167,7 @@ def _approve(request: Request, *, by: User | None) -> int:
     `by` is None for the rule; the records then name the one who asked.
     """
     lock_working(request.staff)
-    _check_in_use(request.database)
+    check_in_use(request.database)
     held = Record.objects.filter(request=request).locked_ids()
     missing = request.quantity - len(held)
     if missing > 0:
@@ -202,18 +198,22 @@ def _approve(request: Request, *, by: User | None) -> int:
         % {"n": request.quantity, "database": request.database},
         url=batch.get_absolute_url(),
     )
-    settle(about=_about(request))
+    _settle_alert(request)
     return missing
 
 
 def _close(request: Request, state: str, by: User | None, reason: str) -> None:
     back_to_pool(Record, Record.objects.filter(request=request).locked_ids())
     Request.objects.filter(pk=request.pk).update(state=state, decided_at=Now(), decided_by=by, reason=reason[:300])
-    settle(about=_about(request))
+    _settle_alert(request)
 
 
 def _about(request: Request) -> str:
     return f"request/{request.pk}/"
+
+
+def _settle_alert(request: Request) -> None:
+    at_the_end(_about(request), partial(settle, about=_about(request)))
 
 
 def _raise_alert(request: Request) -> None:

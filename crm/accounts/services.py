@@ -193,7 +193,7 @@ def _check_rank(by: User | None, role: str) -> None:
 
 
 def _check_last_owner(person: User) -> None:
-    """The rows of the owners are locked (`_lock`)."""
+    """The rows of the owners are locked (`lock_people`)."""
     if person.is_active and person.is_owner and not User.objects.owners().exclude(pk=person.pk).exists():
         raise Refused(_("%(person)s is the last owner. Make somebody else an owner first.") % {"person": person})
 

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from crm.accounts.models import Role, User
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.distribution.draw import TooFew, draw
+from crm.distribution.draw import TooFew, check_in_use, draw
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
@@ -174,8 +174,7 @@ def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
 
 
 def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch | None) -> None:
-    if database.archived_at:
-        raise Refused(_("This database is archived. Restore it before you assign its records."))
+    check_in_use(database)
     if batch is None:
         return
     if not module.policy.assigns_into_existing_batch:

@@ -198,7 +198,7 @@ declare(
 
 # What has come of records that are with somebody: of a batch, of one's own in a module, of the module.
 STATE_SENTENCES: dict[str, tuple[Promise, Promise]] = {
-    "to_do": (_("To do"), _("Records on which nothing has been noted yet.")),
+    "to_do": (_("To do"), _("Records without reach, response or validation yet.")),
     "reached": (_("Reached"), _("Records whose customer could be reached.")),
     "responded": (_("Responded"), _("Records whose customer has said yes or no.")),
     "said_yes": (_("Said yes"), _("Records whose customer has said yes.")),
@@ -209,7 +209,7 @@ STATE_SENTENCES: dict[str, tuple[Promise, Promise]] = {
     "due_today": (_("Due today"), _("Records whose follow-up is due today.")),
     "upcoming": (_("Upcoming"), _("Records whose follow-up is due after today.")),
     "check_back": (_("Check back"), _("Customers who said yes 1, 3 or 7 days ago, without a follow-up date.")),
-    "worked_today": (_("Worked today"), _("Records on which something was noted today.")),
+    "worked_today": (_("Worked today"), _("Records that are with them now, on which something was noted today.")),
     "said_yes_today": (_("Said yes today"), _("Records whose customer has said yes today.")),
 }
 STATE_LABELS = {state: label for state, (label, _sentence) in STATE_SENTENCES.items()}

@@ -56,19 +56,28 @@ def _day_input() -> forms.DateInput:
     return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
-class RecordFilter(django_filters.FilterSet):
-    """`status` is chosen by the tabs over the list; the page has the rest as fields, the days folded away."""
+class StrictFilter(django_filters.FilterSet):
+    """The filter of a list. One that makes no sense matches nothing: an action on all that match, or an export, must
+    not be about more than somebody asked for."""
 
-    DAYS = ("received_from", "received_to", "follow_up_from", "follow_up_to")
-    """Asked of records that are with somebody, unless a status says otherwise."""
+    @property
+    def qs(self) -> Any:
+        """What matches, as a queryset of the rows' own kind."""
+        return self.queryset.none() if self.errors else super().qs
 
-    status = django_filters.ChoiceFilter(
-        label=_("Status"),
-        choices=list(STATUS_LABELS.items()),
-        method="by_status",
-        empty_label=_("All"),
-        widget=forms.HiddenInput,
-    )
+    @property
+    def narrows(self) -> bool:
+        """More is asked than what the tabs over the list choose, which is hidden in the form: fewer rows may match
+        than a tab counts."""
+        if self.errors:
+            return True
+        by_tabs = [field.name for field in self.form.hidden_fields()]
+        return any(value for name, value in self.form.cleaned_data.items() if name not in by_tabs)
+
+
+class CustomerFilter(StrictFilter):
+    """Of records: which customer, and whose."""
+
     q = django_filters.CharFilter(
         label=_("Search"),
         method="search",
@@ -81,6 +90,24 @@ class RecordFilter(django_filters.FilterSet):
         field_name="assignee",
         queryset=User.objects.filter(role=Role.STAFF),
         empty_label=_("Anybody"),
+    )
+
+    def search(self, records: RecordQuerySet, _name: str, text: str) -> RecordQuerySet:
+        return search_records(records, text)
+
+
+class RecordFilter(CustomerFilter):
+    """`status` is chosen by the tabs over the list; the page has the rest as fields, the days folded away."""
+
+    DAYS = ("received_from", "received_to", "follow_up_from", "follow_up_to")
+    """Asked of records that are with somebody, unless a status says otherwise."""
+
+    status = django_filters.ChoiceFilter(
+        label=_("Status"),
+        choices=list(STATUS_LABELS.items()),
+        method="by_status",
+        empty_label=_("All"),
+        widget=forms.HiddenInput,
     )
     state = django_filters.ChoiceFilter(
         label=_("Outcome"), choices=list(STATE_LABELS.items()), method="by_state", empty_label=_("Any")
@@ -109,9 +136,6 @@ class RecordFilter(django_filters.FilterSet):
         if in_database:
             del self.filters["product"]
 
-    def search(self, records: RecordQuerySet, _name: str, text: str) -> RecordQuerySet:
-        return search_records(records, text)
-
     def by_status(self, records: RecordQuerySet, _name: str, status: str) -> RecordQuerySet:
         return getattr(records, STATUS_METHODS[status])()
 
@@ -139,7 +163,7 @@ def _start_of(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
-class DatabaseFilter(django_filters.FilterSet):
+class DatabaseFilter(StrictFilter):
     q = django_filters.CharFilter(
         label=_("Search"),
         field_name="name",
@@ -162,7 +186,7 @@ class DatabaseFilter(django_filters.FilterSet):
         return super().filter_queryset(databases)
 
 
-class BatchFilter(django_filters.FilterSet):
+class BatchFilter(StrictFilter):
     staff = django_filters.ModelChoiceFilter(
         label=_("Staff member"), queryset=User.objects.filter(role=Role.STAFF), empty_label=_("Anybody")
     )

@@ -61,7 +61,7 @@ def holding(module: Module, user: User) -> Holding:
 def holdings_with_states(module: Module, users: Iterable[User], states: Collection[str]) -> list[Holding]:
     """One for each person, with the counts of these states only; in two queries."""
     users = list(users)
-    counts = module.Record.objects.filter(assignee__in=users).count_states(by="assignee", states=states)
+    counts = module.Record.objects.filter(assignee__in=users).count_some_states(states, by="assignee")
     held = holdings(module, users)
     for each in held:
         vars(each)["states"] = counts.get(each.user.pk, NO_STATES)

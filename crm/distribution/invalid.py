@@ -1,11 +1,11 @@
 """Invalid records as admins see them: those that wait, staff member by staff member, and those that were archived."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
 import django_filters
-from django import forms
 from django.core.paginator import Page
 from django.db.models import Count
 from django.http import Http404
@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.access import SignedInRequest
-from crm.accounts.models import Role, User
-from crm.distribution.filters import search_records
+from crm.accounts.models import User
+from crm.distribution.filters import CustomerFilter
 from crm.distribution.models import BaseDatabase
 from crm.distribution.querysets import RecordQuerySet
 from crm.figures import get_figure
@@ -26,13 +26,15 @@ from crm.registry import Module, module_of
 class Waiting:
     """The invalid records of one staff member in one module.
 
-    `short` of them cannot be replaced now: their databases have not so many available, or are archived.
+    `short` of them cannot be replaced now: their databases have not so many available, or are archived. With
+    `contested`, there is enough for theirs, but not for those of others too.
     """
 
     user: User
     module: Module
     states: dict[str, int]
     short: int
+    contested: bool
 
     @property
     def pk(self) -> int:
@@ -60,12 +62,16 @@ def waiting(module: Module) -> list[Waiting]:
     """One for each staff member who has any, by name."""
     records = module.Record.objects.marked_invalid().order_by()
     counts = list(records.values_list("assignee", "database").annotate(n=Count("pk")))
-    databases = module.Database.objects.in_bulk({database for _user, database, _n in counts})
+    wanted: Counter[int] = Counter()
+    for _user, database, n in counts:
+        wanted[database] += n
+    databases = module.Database.objects.in_bulk(wanted)
     found = []
     for user in User.objects.filter(pk__in={user for user, _database, _n in counts}):
         own = [Supply(databases[database], n) for staff, database, n in counts if staff == user.pk]
         states = {"marked_invalid": sum(each.wanted for each in own)}
-        found.append(Waiting(user, module, states, sum(each.missing for each in own)))
+        contested = any(Supply(each.database, wanted[each.database.pk]).missing for each in own)
+        found.append(Waiting(user, module, states, sum(each.missing for each in own), contested))
     return found
 
 
@@ -77,28 +83,14 @@ def supplies(records: RecordQuerySet) -> list[Supply]:
     return [Supply(database, counts[database.pk]) for database in databases]
 
 
-class InvalidFilter(django_filters.FilterSet):
-    """Which customer, whose, and of which database."""
+class InvalidFilter(CustomerFilter):
+    """And of which database."""
 
-    q = django_filters.CharFilter(
-        label=_("Search"),
-        method="search",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Customer id or phone"), "maxlength": 100}),
-    )
-    staff = django_filters.ModelChoiceFilter(
-        label=_("Staff member"),
-        field_name="assignee",
-        queryset=User.objects.filter(role=Role.STAFF),
-        empty_label=_("Anybody"),
-    )
     database = django_filters.ModelChoiceFilter(label=_("Database"), queryset=None, empty_label=_("All databases"))
 
     def __init__(self, *args: Any, module: Module, **options: Any) -> None:
         super().__init__(*args, **options)
         self.filters["database"].queryset = module.Database.objects.order_by("name")
-
-    def search(self, records: RecordQuerySet, _name: str, text: str) -> RecordQuerySet:
-        return search_records(records, text)
 
 
 class InvalidList:
@@ -126,13 +118,12 @@ class InvalidList:
 
     @property
     def rows(self) -> RecordQuerySet:
-        """What the filter matches; one that makes no sense matches nothing."""
-        return self.filter.qs if self.filter.form.is_valid() else self.scope.none()
+        """What the filter matches."""
+        return self.filter.qs
 
     @cached_property
     def total(self) -> int:
-        narrowed = not self.filter.form.is_valid() or any(self.filter.form.cleaned_data.values())
-        return self.rows.order_by().count() if narrowed else get_figure(self.figure).value(self.module)
+        return self.rows.order_by().count() if self.filter.narrows else get_figure(self.figure).value(self.module)
 
     @cached_property
     def page(self) -> Page:

@@ -36,7 +36,7 @@ class Belongings:
 
 
 def belongings_of(person: User) -> Belongings:
-    asked = [module.policy.asked_figure for module in modules() if module.policy.asked_figure]
+    asked = [module.policy.asking.of_staff for module in modules() if module.policy.asking]
     waiting = sum(get_figure(name).value(person) for name in asked)
     return Belongings([holding(module, person) for module in modules()], asked, waiting)
 

@@ -6,7 +6,6 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-import django_filters
 from django import forms
 from django.core.paginator import Page
 from django.db.models import QuerySet
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 from crm.accounts.access import SignedInRequest
 from crm.distribution.columns import Column
 from crm.distribution.exports import MOST_XLSX_ROWS
+from crm.distribution.filters import StrictFilter
 from crm.distribution.models import SavedView
 from crm.distribution.ordering import Order, in_order
 from crm.distribution.saved_views import arrangement, views_of
@@ -59,7 +59,7 @@ class Listing:
         request: SignedInRequest,
         module: Module,
         *,
-        filter: django_filters.FilterSet,
+        filter: StrictFilter,
         columns: Sequence[Column],
         orders: Mapping[str, Order],
         default_order: Sequence[Any],
@@ -78,7 +78,8 @@ class Listing:
     # --- Rows ---
 
     @property
-    def rows(self) -> QuerySet:
+    def rows(self) -> Any:
+        """What the filter matches, as a queryset of the rows' own kind."""
         return self.filter.qs
 
     @property

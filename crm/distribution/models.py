@@ -21,7 +21,7 @@ from crm.distribution import triggers
 from crm.distribution.desk import ModuleSettings, SavedView, Submission
 from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
 from crm.distribution.names import name_order, name_words
-from crm.distribution.querysets import NO_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
+from crm.distribution.querysets import NO_STATES, WORK_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key
 from crm.registry import Module, module_of
 
@@ -78,6 +78,9 @@ class Validation(models.TextChoices):
 # record returns to the pool; the history keeps it.
 NO_WORK = {"reach": "", "response": "", "responded_at": None, "note": "", "follow_up_on": None, "worked_at": None}
 NO_VALIDATION = {"validation": "", "validation_reason": "", "validated_at": None, "validated_by": None}
+
+ASKED_BY_STATES = ("reach", "response", "validation")
+"""What all of WORK_STATES but those about a day are about."""
 
 # The stored counts. Only the triggers write them.
 DATABASE_COUNTS = (
@@ -313,7 +316,13 @@ class BaseRecord(models.Model):
     validated_at = models.DateTimeField(null=True, blank=True)
     validated_by = _person()
     replaces = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="replacements", db_index=False
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="replacements",
+        db_constraint=False,  # the composite key to the record and its batch is the foreign key in PostgreSQL
+        db_index=False,
     )
     """The archived record that this one took the place of, in the same batch."""
 
@@ -378,6 +387,15 @@ class BaseRecord(models.Model):
                 name="%(app_label)s_record_outcome_known",
             ),
             models.CheckConstraint(
+                condition=Q(response="", responded_at=None) | (~Q(response="") & Q(responded_at__isnull=False)),
+                name="%(app_label)s_record_response_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(worked_at__isnull=False)
+                | Q(reach="", response="", note="", follow_up_on=None, validation=""),
+                name="%(app_label)s_record_outcome_has_time",
+            ),
+            models.CheckConstraint(
                 condition=Q(**NO_VALIDATION)
                 | Q(
                     validation__in=Validation.values,
@@ -411,12 +429,25 @@ class BaseRecord(models.Model):
             models.CheckConstraint(
                 condition=Q(batch=None) | Q(assignee__isnull=False), name="%(app_label)s_record_batch_of_somebody"
             ),
+            models.CheckConstraint(condition=~Q(replaces=F("id")), name="%(app_label)s_record_replaces_another"),
+            # The last of the composite keys says nothing about a row without batch.
+            models.CheckConstraint(
+                condition=Q(replaces=None) | Q(batch__isnull=False), name="%(app_label)s_record_replaces_in_a_batch"
+            ),
             # One key for two rules: a record's batch is of the record's database and of its assignee.
             CompositeForeignKey(
                 fields=["batch", "database", "assignee"],
                 to="batch",
                 to_fields=["id", "database", "staff"],
                 name="%(app_label)s_record_in_own_batch",
+            ),
+            # What it takes the place of is in its batch, and so in its database.
+            models.UniqueConstraint(fields=["id", "batch"], name="%(app_label)s_record_of_batch"),
+            CompositeForeignKey(
+                fields=["replaces", "batch"],
+                to="replaces",
+                to_fields=["id", "batch"],
+                name="%(app_label)s_record_replaces_in_own_batch",
             ),
         ]
         indexes = [
@@ -446,7 +477,13 @@ class BaseRecord(models.Model):
             models.Index(
                 fields=["assignee", "responded_at"],
                 name="%(app_label)s_record_said_yes",
-                condition=Q(response=Response.YES, follow_up_on=None),
+                condition=Q(status=Status.ASSIGNED, response=Response.YES),
+            ),
+            # Whoever counts these reads the index alone. A click takes a record out of it, which costs nothing.
+            models.Index(
+                fields=["assignee", "database"],
+                name="%(app_label)s_record_to_do",
+                condition=Q(status=Status.ASSIGNED) & WORK_STATES["to_do"](),
             ),
             models.Index(
                 fields=["assignee", "batch"],
@@ -454,10 +491,12 @@ class BaseRecord(models.Model):
                 condition=Q(status=Status.ASSIGNED, validation=Validation.INVALID),
             ),
             # The orders of the lists. An import pays only for the names: the times are of assigned records alone.
+            # What the states ask for comes along, so that a record in another state is passed over unread: those that
+            # were worked last are never to do, and there may be many.
             models.Index(name_order(), "database", "row_number", name="%(app_label)s_record_name"),
             GinIndex(name_words(), name="%(app_label)s_record_words"),
             models.Index(
-                fields=["assigned_at", "database", "row_number"],
+                fields=["assigned_at", "database", "row_number", *ASKED_BY_STATES, "worked_at", "follow_up_on"],
                 name="%(app_label)s_record_received",
                 condition=Q(status=Status.ASSIGNED),
             ),
@@ -465,11 +504,14 @@ class BaseRecord(models.Model):
                 F("worked_at").asc(nulls_first=True),
                 "database",
                 "row_number",
+                *ASKED_BY_STATES,
+                "follow_up_on",
+                "assignee",
                 name="%(app_label)s_record_worked",
                 condition=Q(status=Status.ASSIGNED),
             ),
             models.Index(
-                fields=["follow_up_on", "database", "row_number"],
+                fields=["follow_up_on", "database", "row_number", *ASKED_BY_STATES, "worked_at"],
                 name="%(app_label)s_record_due",
                 condition=Q(status=Status.ASSIGNED),
             ),

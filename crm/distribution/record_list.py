@@ -35,7 +35,7 @@ class Tab:
 
 
 FEW = 2000
-"""Records that a search finds and that are quickly put in order. Of more than these, any index soon meets a page."""
+"""Records that are quickly put in order. Of more than these, an index that has all in order soon meets a page."""
 
 
 def _scope(module: Module, database: BaseDatabase | None) -> RecordQuerySet:
@@ -79,12 +79,6 @@ class RecordList(Listing):
         return _scope(self.module, self.database)
 
     @property
-    def rows(self) -> RecordQuerySet:
-        """What the filter matches. One that makes no sense matches nothing: an action on all that match must not
-        be about more than somebody asked for."""
-        return self.filter.qs if self.filter.form.is_valid() else self.scope.none()
-
-    @property
     def status(self) -> str:
         return self.filter.form.cleaned_data["status"] if self.filter.form.is_valid() else ""
 
@@ -97,27 +91,17 @@ class RecordList(Listing):
 
     @cached_property
     def total(self) -> int:
-        if not self.filter.form.is_valid():
-            return 0
-        narrowed = [name for name, value in self.filter.form.cleaned_data.items() if value and name != "status"]
-        if not narrowed:
-            return self._stored_total()
-        return self.rows.order_by().count() if self._few is None else len(self._few)
-
-    @cached_property
-    def _few(self) -> list[int] | None:
-        """The keys of what a search finds, unless these are many; None without a search."""
-        if not (self.filter.form.is_valid() and self.filter.form.cleaned_data["q"]):
-            return None
-        found = self.rows.some_ids(FEW + 1)
-        return found if len(found) <= FEW else None
+        return self.rows.order_by().count() if self.filter.narrows else self._stored_total()
 
     @property
     def ordered_rows(self) -> RecordQuerySet:
-        """In the list's order. What a search finds is put in order by itself: PostgreSQL would rather try all rows
-        in that order, taking each name to pieces, if it knew only that a page of them is wanted."""
-        rows = self.rows if self._few is None else self.scope.with_ids(self._few)
-        return in_order(rows, self.orders, self.sort) if self.sort else rows.order_by(*self.default_order)
+        """In the list's order. Few records, and those of one person, cost only what they are, not what all are."""
+        rows = in_order(self.rows, self.orders, self.sort) if self.sort else self.rows.order_by(*self.default_order)
+        return rows.found_first() if self._is_of_one_person or self.total <= FEW else rows
+
+    @property
+    def _is_of_one_person(self) -> bool:
+        return self.filter.form.is_valid() and bool(self.filter.form.cleaned_data["staff"])
 
     def _stored_total(self) -> int:
         subject, kind = (self.database, "database") if self.database else (self.module, "module")
@@ -197,5 +181,5 @@ class BatchList:
         figure = get_figure(f"batch.{self.show}")
         rows = figure.rows_of(self.batch)
         if not self.has_events:
-            rows = rows.select_related("assignee", "database").order_by("row_number")
+            rows = rows.select_related("database__product").order_by("row_number")
         return page_of(self.request, rows, total=figure.value(self.batch))

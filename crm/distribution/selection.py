@@ -1,15 +1,16 @@
 """The records that an action is about: those chosen in a list, or everything that the list's filter matches."""
 
+from copy import copy
 from functools import cached_property
 from typing import Protocol
 
-from django.db.models import Count
+from django.contrib.postgres.aggregates import StringAgg
+from django.db.models import CharField, Count
+from django.db.models.functions import MD5, Cast
 from django.http import Http404
-from django.urls import reverse
 
 from crm.accounts.access import SignedInRequest
 from crm.accounts.models import User
-from crm.distribution.access import get_database_for
 from crm.distribution.forms import SelectionForm
 from crm.distribution.models import BaseDatabase
 from crm.distribution.querysets import RecordQuerySet
@@ -46,9 +47,15 @@ class Selection:
     def records(self) -> RecordQuerySet:
         return self.list.rows if self.everything else self.list.scope.with_ids(self.ids)
 
-    def lock(self) -> None:
-        """Nobody changes the rows until the transaction ends; what was known of them is looked up again."""
-        self.records.locked_ids()
+    def locked(self) -> "Selection":
+        """The same rows, however the filter may match by now; nobody changes them until the transaction ends."""
+        locked = copy(self)
+        locked.ids, locked.everything = self.records.locked_ids(), False
+        locked.forget()
+        return locked
+
+    def forget(self) -> None:
+        """What is known of the rows is looked up again."""
         for known in ("count", "holders"):
             vars(self).pop(known, None)
 
@@ -65,15 +72,18 @@ class Selection:
 
     @property
     def fingerprint(self) -> str:
-        """What the user was shown: how many, and with whom how many. An action is refused when it is different now."""
-        return ";".join([str(self.count), *(f"{user.pk}:{n}" for user, n in self.holders)])
+        """What the user was shown: how many, with whom how many, and which. An action is refused when it is different
+        now.
+        """
+        keys = StringAgg(Cast("pk", CharField()), ",", order_by="pk")
+        which = self.records.order_by().aggregate(which=MD5(keys))["which"]
+        return ";".join([str(self.count), *(f"{user.pk}:{n}" for user, n in self.holders), which or ""])
 
 
 class DeskSelection(Selection):
     """Out of the lists of admins. `?database=` narrows it to a database."""
 
     def __init__(self, request: SignedInRequest, module: Module) -> None:
-        if key := request.GET.get("database"):
-            self.database = get_database_for(request.user, module, int(key) if key.isdecimal() else 0)
-        fallback = self.database.get_absolute_url() if self.database else reverse("records", args=[module])
-        super().__init__(request, RecordList(request, module, database=self.database), fallback=fallback)
+        rows = RecordList.of_query(request, module)
+        self.database = rows.database
+        super().__init__(request, rows, fallback=rows.here)

@@ -35,14 +35,14 @@ class Moment:
     """What was noted about the customer, in words."""
 
 
-def timeline(record: BaseRecord) -> list[Moment]:
-    """Newest first; the last entry is the import."""
-    events = list(
-        apps.get_model(record._meta.app_label, "RecordEvent")
-        .objects.filter(pgh_obj_id=record.pk)
-        .select_related("pgh_context")
-        .order_by("-pgh_id")[:MOST_MOMENTS]
-    )
+def timeline(record: BaseRecord, reader: User) -> list[Moment]:
+    """Newest first; the last entry is the import. Staff see what has been since the record came to them: who had it
+    before, and what they said of the customer, is not theirs.
+    """
+    events = apps.get_model(record._meta.app_label, "RecordEvent").objects.filter(pgh_obj_id=record.pk)
+    if not reader.is_admin:
+        events = events.filter(assignee=reader, assigned_at=record.assigned_at)
+    events = list(events.select_related("pgh_context").order_by("-pgh_id")[:MOST_MOMENTS])
     contexts = [event.pgh_context.metadata if event.pgh_context else {} for event in events]
     named = {context.get("user") for context in contexts} | {event.assignee_id for event in events}
     people = User.objects.in_bulk(named - {None})

@@ -1,5 +1,6 @@
 """Taking an operation on records back, from the history of what they were before it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,8 @@ from crm.notices.models import Kind
 from crm.notices.services import notify_each
 from crm.registry import Module
 
-UNDOABLE = ["records.work", "records.validate", "records.recall", "records.transfer"]
+OF_STAFF = ["records.work", "records.validate"]
+OF_ADMINS = ["records.recall", "records.transfer"]
 """The operations that can be taken back. Each begins with records that are with a staff member."""
 
 # Of each record that the operation changed: its newest event of the operation.
@@ -43,12 +45,8 @@ BOTH = """
     ) AS before ON true
 """
 
-HOLDERS = f"""
-    SELECT before.assignee_id, count(*) FILTER (WHERE before.assignee_id IS DISTINCT FROM after.assignee_id)
-    FROM {BOTH} WHERE before.status = 'assigned' GROUP BY 1 ORDER BY 1
-"""  # noqa: S608 (a constant of this file)
-
-HOW_MANY = "SELECT count(*) FROM after"
+# Those that were with somebody: what came in the place of others was in the pool.
+HOLDERS = f"SELECT before.assignee_id, count(*) FROM {BOTH} WHERE before.status = 'assigned' GROUP BY 1"  # noqa: S608
 LOCK = f"""
     SELECT r.id FROM "{{records}}" r
     WHERE r.id IN (SELECT pgh_obj_id FROM after UNION ALL SELECT before.replaces_id FROM {BOTH})
@@ -62,6 +60,7 @@ PUT_BACK = f"""
     WHERE r.id = after.pgh_obj_id AND before.status = 'assigned' AND after.status <> 'archived'
           AND NOT EXISTS (SELECT 1 FROM "{{events}}" e WHERE e.pgh_obj_id = r.id AND e.pgh_id > after.pgh_id)
           AND ({{of_record}}) IS NOT DISTINCT FROM ({{of_after}})
+    RETURNING before.assignee_id, after.assignee_id
 """  # noqa: S608 (a constant of this file)
 # What a record took the place of may be gone by now, or another may have its place.
 STILL_REPLACED = """
@@ -94,30 +93,52 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
     }
     plain = [f"{name} = before.{name}" for name in columns if name != "replaces_id"]
     names["assignments"] = ", ".join([*plain, STILL_REPLACED.format(**names)])
-    values: dict[str, Any] = {"key": key, "user": by.pk, "undoable": UNDOABLE}
+    undoable = OF_ADMINS if by.is_admin else OF_STAFF
+    values: dict[str, Any] = {"key": key, "user": by.pk, "undoable": undoable}
     with operation("records.undo", by=by), connection.cursor() as cursor:
         cursor.execute((CHANGED + HOLDERS).format(**names), values)
         holders = dict(cursor.fetchall())
         people = User.objects.in_bulk(holders)
         for pk in sorted(people):
             lock_working(people[pk])
-        cursor.execute((CHANGED + HOW_MANY).format(**names), values)
-        [changed] = cursor.fetchone()
         cursor.execute((CHANGED + LOCK).format(**names), values)
         cursor.execute((CHANGED + PUT_BACK).format(**names), values)
-        done = Undone(cursor.rowcount, changed - cursor.rowcount)
+        moves = Counter(cursor.fetchall())
+        done = Undone(moves.total(), sum(holders.values()) - moves.total())
         if not done.count:
             raise Refused(_("The records have been changed since, so this cannot be undone. Nothing was changed."))
-        back = {people[pk]: n for pk, n in holders.items() if n and done.count == changed}
-        notify_each(
-            kind=Kind.RECORDS_RECEIVED,
-            lines=[
-                (user, ngettext("%(n)d record is back with you.", "%(n)d records are back with you.", n) % {"n": n}, "")
-                for user, n in back.items()
-            ],
-        )
-        settle_invalid_alerts(module, *(people[pk] for pk in sorted(people)))
+        _tell(moves)
+        settle_invalid_alerts(module, *people.values())
         return done
+
+
+def _tell(moves: Counter[tuple[int, int | None]]) -> None:
+    """Whom records came back to, and whom they left."""
+    back, gone = Counter[int](), Counter[int]()
+    for (before, after), n in moves.items():
+        if before != after:
+            back[before] += n
+        if after and before != after:
+            gone[after] += n
+    people = User.objects.in_bulk({*back, *gone})
+    notify_each(
+        kind=Kind.RECORDS_RECEIVED,
+        lines=[
+            (
+                people[pk],
+                ngettext("%(n)d record is back with you.", "%(n)d records are back with you.", n) % {"n": n},
+                "",
+            )
+            for pk, n in back.items()
+        ],
+    )
+    notify_each(
+        kind=Kind.RECORDS_TAKEN_BACK,
+        lines=[
+            (people[pk], ngettext("%(n)d record was taken back.", "%(n)d records were taken back.", n) % {"n": n}, "")
+            for pk, n in gone.items()
+        ],
+    )
 
 
 def _columns(events: type[Model]) -> list[str]:

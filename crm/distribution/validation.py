@@ -123,11 +123,10 @@ def restore_archived(*, records: RecordQuerySet, by: User) -> int:
 def purge_archived(*, records: RecordQuerySet, by: User) -> int:
     """Deletes archived records for good; the history keeps what they were. Returns how many."""
     model = records.model
-    with operation("records.purge", by=by), connection.cursor() as cursor:
+    with operation("records.purge", by=by):
         ids = _locked_archived(records)
         _unlink(model, ids)
-        cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE id = ANY(%s)', [ids])  # noqa: S608 (its own name)
-        return cursor.rowcount
+        return model.objects.delete_ids(ids)
 
 
 def _locked_invalid(records: RecordQuerySet) -> list[int]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm.distribution.forms import ConfirmForm
@@ -110,6 +112,25 @@ class MarkManyForm(ConfirmForm, ValidationForm):
         label=_("Mark as"), choices=[("", _("Choose…")), *Validation.choices, (CLEAR, _("Neither (clear the mark)"))]
     )
     field_order = ["validation", "reason"]
+
+
+class WorkSearchForm(forms.Form):
+    """What staff look for among the records to work, and in which order: the first of `sorts` is that of the list."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": _("Customer id, phone or name"), "maxlength": 100}
+        ),
+    )
+
+    def __init__(self, *, q: str, sort: str, sorts: Mapping[str, Promise]) -> None:
+        first = next(iter(sorts))
+        super().__init__(initial={"q": q, "sort": "" if sort == first else sort})
+        named = {name: gettext("Sort: %(order)s") % {"order": order} for name, order in sorts.items()}
+        choices = [("" if name == first else name, label) for name, label in named.items()]
+        self.fields["sort"] = forms.ChoiceField(label=_("Sort by"), required=False, choices=choices)
 
 
 class BatchNameForm(forms.Form):

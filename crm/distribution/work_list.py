@@ -19,6 +19,7 @@ from crm.distribution.forms import KEY
 from crm.distribution.holdings import Holding, holding
 from crm.distribution.models import BaseBatch
 from crm.distribution.querysets import RecordQuerySet
+from crm.distribution.work_forms import WorkSearchForm
 from crm.figures import get_figure
 from crm.pages import ROWS_PER_PAGE, page_of
 from crm.registry import Module
@@ -85,12 +86,18 @@ class WorkList:
         return search_records(rows, self.q) if self.q else rows
 
     @property
+    def ordered_rows(self) -> RecordQuerySet:
+        """In the list's order. The first of the orders is that of an index of the batch or of the person."""
+        rows = self.rows.order_by(*SORTS[self.sort][1])
+        return rows if self.sort == self.sorts[0] else rows.found_first()
+
+    @property
     def sorts(self) -> list[str]:
         return ["row" if self.batch else "newest", "worked", "follow_up"]
 
     @property
-    def sort_choices(self) -> list[tuple[str, Promise]]:
-        return [(name, SORTS[name][0]) for name in self.sorts]
+    def form(self) -> WorkSearchForm:
+        return WorkSearchForm(q=self.q, sort=self.sort, sorts={name: SORTS[name][0] for name in self.sorts})
 
     @property
     def figure(self) -> str:
@@ -106,7 +113,7 @@ class WorkList:
     @cached_property
     def _keys_and_page(self) -> tuple[list[int], Page]:
         """The keys of the page's rows and of the one after them."""
-        keys = self.rows.order_by(*SORTS[self.sort][1]).values_list("pk", flat=True)
+        keys = self.ordered_rows.values_list("pk", flat=True)
         page = page_of(self.request, keys, total=self.total, number=self._page_of_at(keys))
         start = (page.number - 1) * ROWS_PER_PAGE
         return list(keys[start : start + ROWS_PER_PAGE + 1]), page

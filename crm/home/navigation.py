@@ -68,7 +68,6 @@ FOLLOW_UPS = Entry(_("Follow-ups"), "follow_ups", "calendar")
 PRODUCTS = Entry(_("Products"), "products", "cube")
 PEOPLE = Entry(_("People"), "people", "users")
 SETTINGS = Entry(_("Settings"), "module_settings", "cog-6-tooth")
-REQUEST_RECORDS = Entry(_("Request records"), "my_requests", "inbox-arrow-down")
 NOTIFICATIONS = Entry(_("Notifications"), "notices", "bell")
 PROFILE = Entry(_("Profile"), "profile", "user-circle")
 
@@ -79,8 +78,10 @@ Pages = list[tuple[registry.Module | Text, list[Entry]]]
 
 def _requests(module: registry.Module) -> list[Entry]:
     """Where admins answer what staff ask for."""
-    wait = Entry(_("Requests"), "requests", "inbox-arrow-down", figure="requests.pending", subject=module)
-    return [wait] if module.policy.staff_request else []
+    asking = module.policy.asking
+    if asking is None:
+        return []
+    return [Entry(_("Requests"), asking.queue_url_name, "inbox-arrow-down", figure=asking.waiting, subject=module)]
 
 
 def _invalid(module: registry.Module) -> list[Entry]:
@@ -88,7 +89,7 @@ def _invalid(module: registry.Module) -> list[Entry]:
     wait = Entry(
         _("Invalid records"),
         "invalid_records",
-        "no-symbol",
+        "archive-box-x-mark",
         module,
         figure="module.marked_invalid",
         also="archived_records",
@@ -116,8 +117,8 @@ def _pages_of_admins(user: User) -> Pages:
 
 def _pages_of_staff() -> Pages:
     records = [Entry(module.label, "my_records", module=module) for module in registry.modules()]
-    if any(module.policy.staff_request for module in registry.modules()):
-        records.append(REQUEST_RECORDS)
+    asking = [module.policy.asking for module in registry.modules() if module.policy.asking]
+    records += [Entry(_("Request records"), each.url_name, "inbox-arrow-down") for each in asking]
     return [("", [TODAY, FOLLOW_UPS]), (_("My records"), records), (_("You"), [NOTIFICATIONS, PROFILE])]
 
 

@@ -41,7 +41,7 @@ def to_do() -> list[Line]:
                     "inbox-arrow-down",
                     _("Requests"),
                     _("Staff ask for records. Approve or reject."),
-                    [("", "requests.pending", module) for module in each if module.policy.staff_request],
+                    [(module.label, module.policy.asking.waiting, module) for module in each if module.policy.asking],
                     pressing=True,
                 ),
                 Line(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
@@ -93,6 +94,12 @@ class Today:
             )
         )
 
+    @property
+    def ask_url(self) -> str:
+        """Where they can ask for records; empty where no module lets them."""
+        asking = [module.policy.asking for module in modules() if module.policy.asking]
+        return reverse(asking[0].url_name) if asking else ""
+
     @cached_property
     def with_admins(self) -> list[Line]:
         return list(
@@ -114,7 +121,11 @@ class Today:
                         "inbox-arrow-down",
                         _("Your requests"),
                         _("They wait for an admin to approve them."),
-                        [("", "requests.mine", self.user)],
+                        [
+                            (module.label, module.policy.asking.own, self.user)
+                            for module in modules()
+                            if module.policy.asking
+                        ],
                     ),
                 ]
             )

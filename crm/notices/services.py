@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -34,7 +35,8 @@ def alert(*, users: Iterable[User], kind: Kind, text: str, url: str, about: str)
 
 def settle(*, about: str, but_for: Collection[str] | QuerySet = ()) -> None:
     """Removes the alerts whose `about` begins so, from everybody's list: what they told about is done."""
-    Notice.objects.filter(about__startswith=about).exclude(about__in=but_for).delete()
+    # The empty ones are excluded for the sake of the index, which is of the others.
+    Notice.objects.filter(about__startswith=about).exclude(about="").exclude(about__in=but_for).delete()
 
 
 def mute_kinds(*, kinds: Collection[str], by: User, among: Collection[str] = Kind.values) -> None:
@@ -52,8 +54,10 @@ def mark_read(*, pk: int, by: User) -> int:
 
 
 def mark_all_read(*, by: User) -> int:
-    """Marks all of one's own notifications as read; how many were unread."""
-    return Notice.objects.of(by).unread().update(read_at=timezone.now())
+    """Marks all of one's own notifications as read; how many were unread. One that is settled meanwhile is gone."""
+    with transaction.atomic():
+        unread = Notice.objects.of(by).unread().order_by("pk").select_for_update(skip_locked=True)
+        return Notice.objects.filter(pk__in=list(unread.values_list("pk", flat=True))).update(read_at=timezone.now())
 
 
 def _unmuted(kind: Kind, lines: Collection[tuple[User, str, str]]) -> list[tuple[User, str, str]]:

@@ -5,24 +5,25 @@
   const byId = (id) => document.getElementById(id);
 
   // --- Messages ---------------------------------------------------------------------------------------------
-  // A success goes by itself, but not while somebody reads it (pointer or focus on it); the rest waits.
-  const FADE_AFTER = 7000;
+  // A success goes by itself, but not while somebody reads it (pointer or focus on it); the rest waits. One that can be
+  // undone shrinks to its Undo.
   const dismiss = (message) => {
     const hadFocus = message.contains(document.activeElement);
     message.remove();
     if (hadFocus) byId("main").focus({ preventScroll: true });
   };
+  const fading = new WeakSet();
   const fadeLater = (message) => {
-    if (message.dataset.fades === "soon") return;
-    message.dataset.fades = "soon";
+    if (fading.has(message)) return;
+    fading.add(message);
     setTimeout(() => {
-      if (!message.isConnected) return;
-      message.dataset.fades = "";
+      fading.delete(message);
       if (message.matches(":hover, :focus-within")) fadeLater(message);
+      else if (message.querySelector("form")) message.dataset.folded = "";
       else message.remove();
-    }, FADE_AFTER);
+    }, message.dataset.fades * 1000);
   };
-  const watchMessages = () => document.querySelectorAll("#messages [data-fades]").forEach(fadeLater);
+  const watchMessages = () => document.querySelectorAll("#messages [data-fades]:not([data-folded])").forEach(fadeLater);
   document.addEventListener("htmx:oobAfterSwap", watchMessages);
   document.addEventListener("htmx:afterSettle", watchMessages);
   watchMessages();
@@ -140,7 +141,7 @@
 
   // A list's URL names only the filters that are on.
   document.addEventListener("htmx:configRequest", (event) => {
-    if (event.detail.elt.id !== "filter") return;
+    if (!event.detail.elt.matches("form.filter-bar")) return;
     // Leaving the search field is a change too, but what was typed has been asked for already; a second answer would
     // undo what the click that left the field has asked for.
     const cause = event.detail.triggeringEvent;
@@ -153,9 +154,10 @@
   const WRITING = "input, textarea, select, [contenteditable]";
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeMenus();
-    const free = !event.target.closest(WRITING) && !document.body.classList.contains("modal-open");
+    const free = !event.target.closest(WRITING) && !document.querySelector('.modal-open, [data-single-keys="off"]');
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !free) return;
-    const box = document.querySelector("[data-global-search]");
+    const boxes = [...document.querySelectorAll("[data-global-search], .filter-bar [type=search]")];
+    const box = boxes.find((each) => each.checkVisibility());
     if (!box) return;
     event.preventDefault();
     box.focus();

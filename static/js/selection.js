@@ -46,6 +46,11 @@
   document.addEventListener("htmx:beforeRequest", restWhileChosen);
   document.addEventListener("htmx:beforeSwap", restWhileChosen);
 
+  // What is morphed (a row that was worked) keeps its tick; the server does not know of it.
+  const morphs = window.Idiomorph.defaults.callbacks;
+  morphs.beforeAttributeUpdated = (name, element) => name !== "checked" || !element.closest("[data-selection]");
+  const updateAll = () => document.querySelectorAll("[data-selection]").forEach(update);
+  document.addEventListener("htmx:afterSwap", updateAll);
   // A browser that comes back to the page restores the ticks.
-  window.addEventListener("pageshow", () => document.querySelectorAll("[data-selection]").forEach(update));
+  window.addEventListener("pageshow", updateAll);
 })();

@@ -1,4 +1,5 @@
-// Sets the theme and the navigation's width before the first paint, so that nothing flashes.
+// What somebody has chosen in this browser: the theme and the navigation's width, set before the first paint so that
+// nothing flashes; and whether single keys do something, which one must be able to turn off (WCAG 2.1.4).
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -24,7 +25,17 @@
       button.setAttribute("aria-expanded", String(root.dataset.sidebar === "full"));
     }
   };
-  document.addEventListener("DOMContentLoaded", () => { apply(); applySidebar(); });
+  root.dataset.singleKeys = stored("keys") || "on";
+  const applyKeys = () => {
+    for (const box of document.querySelectorAll("[data-keys-switch]")) box.checked = root.dataset.singleKeys === "on";
+  };
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-keys-switch]")) return;
+    root.dataset.singleKeys = event.target.checked ? "on" : "off";
+    store("keys", root.dataset.singleKeys);
+    applyKeys();
+  });
+  document.addEventListener("DOMContentLoaded", () => { apply(); applySidebar(); applyKeys(); });
   document.addEventListener("click", (event) => {
     const theme = event.target.closest("[data-theme-choice]");
     if (theme) {

@@ -3,6 +3,7 @@
   "use strict";
   const byId = (id) => document.getElementById(id);
   const NOTHING_FOCUSED = "html, body, #main";
+  const keysWork = () => document.documentElement.dataset.singleKeys === "on";
   const FIELDS = "textarea, select, input:not([type=checkbox])";
 
   // --- The current row ----------------------------------------------------------------------------------------
@@ -29,6 +30,8 @@
     currentId = null;
     mark(row);
     if (at && row) row.scrollIntoView({ block: "center" });
+    const tab = document.querySelector(".list-head [aria-current]")?.parentElement;
+    if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 48;
   };
   const goTo = (row) => {
     mark(row);
@@ -118,7 +121,6 @@
   };
   document.addEventListener("change", (event) => {
     const field = event.target;
-    if (field.matches("[data-keys-switch]")) keys.set(field.checked);
     const row = field.closest("[data-work-row]");
     if (!row) return;
     if (field.name === "note") outcome(row, { note: field.value });
@@ -144,8 +146,7 @@
     byId("dialog").replaceChildren(template.content.cloneNode(true));
     const about = byId("dialog").querySelector("[data-about]");
     if (about) about.textContent = row.querySelector(".cell-main").textContent;
-    const keysSwitch = byId("dialog").querySelector("[data-keys-switch]");
-    if (keysSwitch) keysSwitch.checked = keys.on();
+    byId("dialog").querySelectorAll("[data-keys-switch]").forEach((box) => { box.checked = keysWork(); });
     window.bootstrap.Modal.getOrCreateInstance(byId("dialog-host")).show();
     byId("dialog").querySelector("[autofocus]")?.focus();
   };
@@ -190,11 +191,7 @@
   });
 
   // --- The keyboard -------------------------------------------------------------------------------------------
-  // Single keys work in the table, or while nothing has the focus, and can be turned off (WCAG 2.1.4).
-  const keys = {
-    on: () => { try { return localStorage.getItem("keys") !== "off"; } catch { return true; } },
-    set: (on) => { try { localStorage.setItem("keys", on ? "on" : "off"); } catch { /* not kept then */ } },
-  };
+  // Single keys work in the table, or while nothing has the focus, and can be turned off (theme.js).
   const press = (key) => (row) => row.querySelector(`[data-key="${key}"]`)?.click();
   const click = (selector) => (row) => row.querySelector(selector)?.click();
   const focus = (selector) => (row) => row.querySelector(selector)?.focus();
@@ -205,7 +202,6 @@
   };
   const ANYWHERE = {
     j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1), "?": () => ask("keys"),
-    "/": () => (document.querySelector("[data-global-search]") ?? document.querySelector("[data-search]"))?.focus(),
     u: () => {
       const form = document.querySelector('#messages form[action*="/undo/"]');
       if (form) form.requestSubmit();
@@ -221,7 +217,7 @@
       if (row) inField(event, row);
       return;
     }
-    if (!keys.on() || !(target.closest("[data-work]") || target.matches(NOTHING_FOCUSED))) return;
+    if (!keysWork() || !(target.closest("[data-work]") || target.matches(NOTHING_FOCUSED))) return;
     const onRow = KEYS[key] ?? (key === " " && target === row ? KEYS.a : null);
     if (ANYWHERE[key]) {
       event.preventDefault();

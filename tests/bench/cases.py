@@ -4,14 +4,17 @@ import csv
 import io
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from crm.accounts.models import User
 from crm.distribution.assignment import Returned, assign_random, recall_records, transfer_records
-from crm.distribution.imports.uploads import import_upload, receive_upload
+from crm.distribution.imports.uploads import import_upload, receive_upload, undo_import
 from crm.distribution.models import BaseDatabase, Validation
 from crm.distribution.undo import undo
 from crm.distribution.validation import replace_invalid, restore_archived, validate_records
@@ -19,7 +22,7 @@ from crm.distribution.work import note_outcome
 from crm.pages import ROWS_PER_PAGE
 from crm.products.models import Product
 from crm.registry import get_module
-from tests.bench.ground import Result, Seconds, make_database, median, once, people, settle
+from tests.bench.ground import Result, Seconds, best, empty, make_database, median, once, people, settle, team_of
 
 MEMBER_WD = get_module("memberwd")
 TABLE = MEMBER_WD.Record._meta.db_table
@@ -75,29 +78,87 @@ def assign_50() -> Iterator[Result]:
 
 
 def pages() -> Iterator[Result]:
-    """Each page with 10,000 records in the tables, then with 1,000,000."""
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(people()[0])
-    seconds: dict[int, dict[str, float]] = {}
-    for rows in (10_000, 1_000_000):
-        database = make_database(rows)
-        assign_random(module=MEMBER_WD, database=database, staff=people()[1], count=500, by=people()[0])
-        settle()
-        urls = {
-            "databases page": reverse("databases", args=[MEMBER_WD]),
-            "record list of a database": database.get_absolute_url(),
-            "record list of a database, assigned": database.get_absolute_url() + "?status=assigned",
-            "record list of a database, a customer": database.get_absolute_url() + "?q=u77",
-            "record list of the module": reverse("records", args=[MEMBER_WD]),
-            "record list of the module, assigned": reverse("records", args=[MEMBER_WD]) + "?status=assigned",
-            **_lists(database),
-            "search for a customer": reverse("search") + "?q=u77",
-            "search for a name": reverse("search") + "?q=zulkarnain",
-            "overview": reverse("overview"),
-        }
-        seconds[rows] = {name: median(lambda url=url: _get(client, url)) for name, url in urls.items()}
-    for name, slow in seconds[1_000_000].items():
-        yield Result(f"{name}, 1,000,000 : 10,000", slow, seconds[10_000][name], 1.5)
+    """Each page with 10,000 records in the tables, then with 1,000,000; half of them are with a team."""
+    measured = {rows: _measure_pages(rows) for rows in (10_000, 1_000_000)}
+    for name, (slow, queries) in measured[1_000_000].items():
+        fast, as_many = measured[10_000][name]
+        yield Result(f"{name}, 1,000,000 : 10,000", slow, fast, 1.5, (queries, as_many))
+
+
+def _measure_pages(rows: int) -> dict[str, tuple[float, int]]:
+    """Seconds and number of queries of each page.
+
+    Two people hold as much each time: one has worked half of 500; the other has not begun with 3,000, so that nothing
+    of theirs is met early among all that were worked.
+    """
+    empty()
+    admin, fresh = people()
+    busy, *team = team_of(50)
+    small, database = make_database(1_000), make_database(rows, team=team)
+    assign_random(module=MEMBER_WD, database=small, staff=team[0], count=100, by=admin)
+    for person, count in ((fresh, 3_000), (busy, 500)):
+        assign_random(module=MEMBER_WD, database=database, staff=person, count=count, by=admin)
+    _work(busy)
+    settle()
+    urls = {admin: _pages_of_admins(database, small, fresh), fresh: _lists_of(fresh), busy: _pages_of_staff(busy)}
+    measured = {}
+    for person, pages in urls.items():
+        client = Client(SERVER_NAME="localhost")
+        client.force_login(person)
+        for name, url in pages.items():
+            measured[name] = best(lambda client=client, url=url: _get(client, url)), _queries(client, url)
+    return measured
+
+
+def _work(person: User) -> None:
+    """Half of what they have: some said yes, some are to be asked again."""
+    mine = list(MEMBER_WD.Record.objects.held_by(person).order_by("row_number").values_list("pk", flat=True))
+    today = timezone.localdate()
+    for keys, outcome in [
+        (mine[:50], {"response": "yes"}),
+        (mine[50:100], {"response": "no"}),
+        (mine[100:150], {"follow_up_on": today}),
+        (mine[150:200], {"follow_up_on": today + timedelta(days=7)}),
+        (mine[200:250], {}),
+    ]:
+        note_outcome(records=MEMBER_WD.Record.objects.with_ids(keys), by=person, reach="reachable", **outcome)
+
+
+def _pages_of_admins(database: BaseDatabase, small: BaseDatabase, person: User) -> dict[str, str]:
+    records = reverse("records", args=[MEMBER_WD])
+    return {
+        "databases page": reverse("databases", args=[MEMBER_WD]),
+        "record list of a database": database.get_absolute_url(),
+        "record list of a database, assigned": database.get_absolute_url() + "?status=assigned",
+        "record list of a database, a customer": database.get_absolute_url() + "?q=u77",
+        "record list of a small database, last worked": small.get_absolute_url() + "?status=assigned&sort=worked",
+        "record list of the module": records,
+        "record list of the module, assigned": f"{records}?status=assigned",
+        "record list of a person": f"{records}?status=assigned&staff={person.pk}",
+        "record list of a person, last worked": f"{records}?status=assigned&staff={person.pk}&sort=-worked",
+        "record list of a person, by name": f"{records}?status=assigned&staff={person.pk}&sort=name",
+        **_lists(database),
+        "search for a customer": reverse("search") + "?q=u77",
+        "search for a name": reverse("search") + "?q=zulkarnain",
+        "overview": reverse("overview"),
+    }
+
+
+def _pages_of_staff(person: User) -> dict[str, str]:
+    return {
+        "today": reverse("today"),
+        "follow-ups": reverse("follow_ups"),
+        "upcoming follow-ups": reverse("follow_ups") + "?state=upcoming",
+        **_lists_of(person, "half worked"),
+    }
+
+
+def _lists_of(person: User, how: str = "not begun") -> dict[str, str]:
+    """The lists that somebody works."""
+    batch = MEMBER_WD.Batch.objects.get(staff=person)
+    urls = {"own records": reverse("my_records", args=[MEMBER_WD]), "batch": batch.get_absolute_url()}
+    queries = {"": "", ", last worked": "?sort=worked", ", by follow-up": "?sort=follow_up", ", to do": "?state=to_do"}
+    return {f"{kind}, {how}{name}": url + query for kind, url in urls.items() for name, query in queries.items()}
 
 
 def _lists(database: BaseDatabase) -> dict[str, str]:
@@ -108,6 +169,7 @@ def _lists(database: BaseDatabase) -> dict[str, str]:
         "by name, descending": "sort=-name",
         "assigned, by time": "status=assigned&sort=-received",
         "to do, last worked": "state=to_do&sort=-worked",
+        "reached, longest ago": "state=reached&sort=worked",
         "a name": "q=zulkarnain",
         "last page": f"page={last}",
         "last page by name": f"page={last}&sort=name",
@@ -123,7 +185,7 @@ def _lists(database: BaseDatabase) -> dict[str, str]:
 def actions_on_5000() -> Iterator[Seconds]:
     """5,000 records of several staff members in one action, in seconds."""
     admin, _staff = people()
-    team = [User.objects.create(username=f"staff{n}", name=f"Staff {n}") for n in range(10)]
+    team = team_of(10)
     database = make_database(100_000)
     for person in team:
         assign_random(module=MEMBER_WD, database=database, staff=person, count=500, by=admin)
@@ -145,6 +207,14 @@ def actions_on_5000() -> Iterator[Seconds]:
     again = chosen(theirs)
     yield Seconds("recalling 5,000", once(lambda: recalled.append(recall_records(records=again, by=admin))), 3.0)
     yield Seconds("undoing that", once(lambda: undo(module=MEMBER_WD, key=recalled[0].undo, by=admin)), 3.0)
+
+
+def undoing_an_import() -> Iterator[Seconds]:
+    """The import of 100,000 records taken back, in seconds."""
+    admin, _staff = people()
+    database = make_database(100_000)
+    settle()
+    yield Seconds("undoing an import of 100,000", once(lambda: undo_import(database=database, by=admin)), 3.0)
 
 
 def exports() -> Iterator[Seconds]:
@@ -193,6 +263,12 @@ def _get(client: Client, url: str) -> None:
         raise RuntimeError(f"{url}: {response.status_code}")
 
 
+def _queries(client: Client, url: str) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        _get(client, url)
+    return len(asked)
+
+
 def _file(rows: int) -> bytes:
     file = io.StringIO()
     writer = csv.writer(file)
@@ -202,4 +278,12 @@ def _file(rows: int) -> bytes:
     return file.getvalue().encode()
 
 
-CASES = [import_against_copy, assign_50, pages, actions_on_5000, exports, triggers_on_bulk_update]
+CASES = [
+    import_against_copy,
+    assign_50,
+    pages,
+    actions_on_5000,
+    undoing_an_import,
+    exports,
+    triggers_on_bulk_update,
+]

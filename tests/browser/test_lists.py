@@ -73,3 +73,32 @@ def test_a_slash_leads_to_the_search_from_every_page(
     screenshot(page, "search-narrow")
     page.locator("tbody a").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("customer")
+
+
+def test_what_is_typed_in_a_list_stays_when_its_search_is_left(page: Page, admin, staff, sign_in_as):
+    database = factories_of(get_module("records")).database(name="Newsletter")
+    fill(database, 20)
+    sign_in_as(staff)
+    page.goto("/records/requests/mine/")
+    page.get_by_label("Search", exact=True).fill("news")
+    page.wait_for_url("**/mine/?q=news")
+    how_many = page.get_by_role("spinbutton")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    how_many.click()
+    page.keyboard.type("12")
+    page.wait_for_timeout(500)
+    expect(how_many).to_have_value("12")
+    assert not [url for url in asked if "q=news" in url]
+
+
+def test_the_overview_shows_a_teams_numbers_on_a_phone(page: Page, records, admin, sign_in_as):
+    sign_in_as(admin)
+    page.set_viewport_size(NARROW)
+    page.goto("/")
+    numbers = page.locator(".team-table .figure").all()
+    assert numbers
+    for number in numbers:
+        box = number.bounding_box()
+        assert 0 <= box["x"] <= NARROW["width"] - box["width"]
+    assert page.locator(".team-table").evaluate("table => table.scrollWidth - table.parentElement.clientWidth") <= 0

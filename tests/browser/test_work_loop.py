@@ -1,12 +1,14 @@
 """The work loop: by keyboard and by mouse, without a page load, and with every number as SQL counts it."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import transaction
 from playwright.sync_api import Page, expect
 
 from crm.distribution.assignment import assign_random, recall_records
+from crm.distribution.settings import change_settings
 from crm.distribution.work import note_outcome
 from crm.registry import get_module
 from memberwd.models import Record
@@ -219,8 +221,8 @@ def test_what_is_typed_meanwhile_is_not_overwritten_by_an_answer(page, sign_in_a
 def test_keys_are_only_keys_of_the_table_and_can_be_turned_off(page, sign_in_as, staff, batch):
     sign_in_as(staff)
     page.goto(batch.get_absolute_url())
-    page.locator("[data-search]").press("1")
-    page.locator("[data-search]").fill("")
+    page.get_by_label("Search", exact=True).press("1")
+    page.get_by_label("Search", exact=True).fill("")
     expect(page.locator("[data-work-row]")).to_have_count(50)
     page.get_by_role("link", name="Rename").focus()
     page.keyboard.press("1")
@@ -240,6 +242,89 @@ def test_keys_are_only_keys_of_the_table_and_can_be_turned_off(page, sign_in_as,
     assert not batch.records.exclude(worked_at=None).exists()
 
 
+def test_a_slash_leads_to_the_search_in_sight_and_can_be_turned_off(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    page.keyboard.press("/")
+    expect(page.get_by_label("Customer id, phone or name")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.set_viewport_size(NARROW)
+    page.locator("[data-work-row]").first.focus()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search", exact=True)).to_be_focused()
+    page.get_by_role("button", name="Your menu").click()
+    page.get_by_role("switch", name="Single keys").uncheck()
+    page.reload()
+    row = page.locator("[data-work-row]").first
+    row.focus()
+    page.keyboard.press("/")
+    expect(row).to_be_focused()
+    page.get_by_role("button", name="Your menu").click()
+    expect(page.get_by_role("switch", name="Single keys")).not_to_be_checked()
+
+
+def test_the_search_keeps_what_is_typed_while_the_answer_comes_and_what_else_the_url_says(
+    page, sign_in_as, staff, batch
+):
+    sign_in_as(staff)
+    page.clock.install(time=0)
+    page.goto("/memberwd/mine/?cards=name")
+    page.get_by_role("link", name="To do", exact=True).click()
+    page.wait_for_url(re.compile("state=to_do"))
+    page.clock.pause_at(3_600)
+    search, waiting = page.get_by_label("Search", exact=True), []
+    page.route(re.compile("q=bu(&|$)"), lambda route: waiting.append(route))
+    search.press_sequentially("bu")
+    with page.expect_request(re.compile("q=bu(&|$)")):
+        page.clock.run_for(300)
+    search.press_sequentially("di")
+    with page.expect_response(re.compile("q=bu(&|$)")):
+        waiting[0].continue_()
+    page.wait_for_url(re.compile("q=bu(&|$)"))
+    expect(search).to_have_value("budi")
+    page.clock.resume()
+    page.wait_for_url(re.compile("q=budi"))
+    page.get_by_label("Sort by").select_option("follow_up")
+    page.wait_for_url(re.compile("sort=follow_up"))
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked == {"cards": ["name"], "state": ["to_do"], "q": ["budi"], "sort": ["follow_up"]}
+
+
+def test_what_can_be_undone_shrinks_to_its_undo_and_the_key_still_takes_it_back(page, sign_in_as, staff, batch):
+    sign_in_as(staff)
+    page.clock.install()
+    page.goto(batch.get_absolute_url())
+    page.keyboard.press("y")
+    text = page.locator("#messages .message-text")
+    expect(text).to_be_visible()
+    page.clock.run_for(16_000)
+    expect(text).to_be_hidden()
+    undo = page.get_by_role("button", name="Undo")
+    undo.hover()
+    expect(text).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(text).to_be_hidden()
+    expect(undo).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_text("1 record is as it was before.")).to_be_visible()
+    assert not batch.records.exclude(response="").exists()
+
+
+def test_the_page_of_a_record_follows_a_click(page, sign_in_as, staff, owner, batch):
+    sign_in_as(staff)
+    page.goto(batch.records.first().get_absolute_url())
+    moments = page.locator(".timeline > li")
+    before = moments.count()
+    page.keyboard.press("y")
+    expect(moments).to_have_count(before + 1)
+    expect(moments.first).to_contain_text("Said yes")
+    change_settings(module=MEMBERWD, by=owner, auto_replace=True)
+    page.keyboard.press("x")
+    page.get_by_label("Reason").fill("Wrong number")
+    page.keyboard.press("Enter")
+    expect(page.locator(".page-subtitle")).to_have_text("No longer with you")
+
+
 def test_the_last_record_of_a_page_leads_to_the_first_of_the_next(page, sign_in_as, staff, batch):
     sign_in_as(staff)
     page.goto(batch.get_absolute_url())
@@ -255,6 +340,12 @@ def test_many_by_keyboard_and_dialog(page, sign_in_as, staff, batch):
     page.goto(batch.get_absolute_url())
     for key in ("a", "j", "a", "j", " "):
         page.keyboard.press(key)
+    expect(page.get_by_text("3 chosen")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.locator("tr[aria-current] [data-key='2']")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("u")
+    expect(page.get_by_text("1 record is as it was before.")).to_be_visible()
+    expect(page.locator("[name=ids]:checked")).to_have_count(3)
     expect(page.get_by_text("3 chosen")).to_be_visible()
     page.get_by_role("button", name="Note…").click()
     page.locator("#dialog").get_by_label("Response").select_option(label="No")
@@ -278,6 +369,15 @@ def test_it_works_without_javascript(browser, browser_context_args, base_url, st
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("1 record is as it was before.")).to_be_visible()
     assert not batch.records.exclude(reach="", note="").exists()
+    row.locator("[name=note]").fill("not his number")
+    row.get_by_role("button", name="Invalid", exact=True).click()
+    expect(page.get_by_text("Say why the record is invalid.")).to_be_visible()
+    expect(row.locator("[name=note]")).to_have_value("not his number")
+    row.get_by_label("Why it is invalid").fill("Wrong number")
+    row.get_by_role("button", name="Invalid", exact=True).click()
+    expect(row.locator("[data-key=x]")).to_have_attribute("aria-pressed", "true")
+    [record] = batch.records.filter(validation="invalid")
+    assert (record.validation_reason, record.note) == ("Wrong number", "not his number")
     plain.close()
 
 

@@ -9,12 +9,14 @@ from django.test import Client
 from django.urls import reverse
 
 from crm.accounts.models import User
-from crm.distribution.assignment import assign_random, lock_working, transfer_records
+from crm.distribution.assignment import assign_random, lock_working, recall_records, transfer_records
 from crm.distribution.forms import OnceForm
 from crm.distribution.leaving import belongings_of, deactivate_with_records
 from crm.distribution.models import Validation
+from crm.distribution.settings import change_settings
 from crm.distribution.validation import validate_records
 from crm.errors import Refused
+from crm.notices.models import Kind, Notice
 from crm.registry import get_module
 from tests.factories.distribution import factories_of, fill
 
@@ -103,3 +105,47 @@ def test_records_that_arrive_while_somebody_leaves_are_not_taken_unseen(workers,
     with pytest.raises(Refused, match="changed since they were shown"):
         leaving.result(10)
     assert MODULE.Record.objects.held_by(staff).count() == 8
+
+
+def test_an_alert_stays_that_somebody_else_counts_on_at_this_moment(workers, batch, admin, staff):
+    """Sari marks another record while an admin recalls the only one that waited until now."""
+    first, second = (MODULE.Record.objects.with_ids([pk]) for pk in batch.records.values_list("pk", flat=True)[:2])
+    validate_records(records=first, by=staff, validation=Validation.INVALID, reason="Gone")
+    with transaction.atomic():
+        validate_records(records=second, by=staff, validation=Validation.INVALID, reason="Gone")
+        recall = workers.start(lambda: recall_records(records=first, by=admin))
+        workers.wait_until_blocked()
+    assert recall.result(10).count == 1
+    assert Notice.objects.filter(kind=Kind.INVALID_WAITING, user=admin).count() == 1
+
+
+def test_a_recall_by_product_locks_the_records_and_not_their_database_before_them(workers, batch, admin, staff):
+    product, last = batch.database.product, MODULE.Record.objects.filter(batch=batch).order_by("pk").last()
+    with transaction.atomic():
+        one = MODULE.Record.objects.with_ids([last.pk])
+        one.locked_ids()
+        recall = workers.start(
+            lambda: recall_records(records=MODULE.Record.objects.filter(database__product=product), by=admin)
+        )
+        workers.wait_until_blocked()
+        assert recall_records(records=one, by=admin).count == 1
+    assert recall.result(10).count == 5
+
+
+def test_a_record_is_replaced_by_another_one_while_somebody_looks_at_the_rest_of_the_pool(
+    workers, batch, admin, staff, owner
+):
+    change_settings(module=MODULE, by=owner, auto_replace=True, most_replacements=10)
+    pool = MODULE.Record.objects.filter(database=batch.database).in_pool()
+    kept = list(pool.order_by("pk").values_list("pk", flat=True)[:2])
+    MODULE.Record.objects.with_ids(list(pool.exclude(pk__in=kept).values_list("pk", flat=True))).delete()
+    with transaction.atomic():
+        MODULE.Record.objects.with_ids(kept[:1]).locked_ids()
+        marking = workers.start(lambda: validate_both(batch, staff))
+        done = marking.result(10)
+    assert (done.count, done.replacement.replaced, done.replacement.waiting) == (2, 1, 1)
+
+
+def validate_both(batch, staff):
+    two = MODULE.Record.objects.with_ids(list(batch.records.values_list("pk", flat=True)[:2]))
+    return validate_records(records=two, by=staff, validation=Validation.INVALID, reason="Gone")

@@ -129,11 +129,12 @@ def test_counts_are_true_after_a_statement_of_raw_sql(world, witness, name):
 
 @pytest.mark.parametrize("module", [get_module("records")], ids=["records"])
 def test_counts_are_true_when_requests_take_records_and_give_them_back(world, witness, request_in):
-    request = request_in(world.one)
+    one, two = request_in(world.one), request_in(world.two)
     world.sql(
         "UPDATE {r} SET status = CASE id %% 3 WHEN 0 THEN 'requested' WHEN 1 THEN 'reserved' ELSE 'available' END,"
-        " request_id = CASE id %% 3 WHEN 0 THEN %s END WHERE status = 'available'",
-        request.pk,
+        " request_id = CASE id %% 3 WHEN 0 THEN CASE database_id WHEN %s THEN %s::bigint ELSE %s END END"
+        " WHERE status = 'available'",
+        *[world.one.pk, one.pk, two.pk],
     )
     witness.look_and_check()
     assert world.module.Record.objects.requested().exists()

@@ -29,6 +29,8 @@ HOSTILE = [
     "-2+3+cmd|' /C calc'!A0",
     "@SUM(A1)",
     "\t=1",
+    "\n=1",
+    "+62-812-3456",
     "http://x.example/a",
     "mailto:a@x.example",
     "00812",
@@ -235,11 +237,11 @@ def test_a_database_that_is_not_there_is_not_exported_as_the_whole_module(desk, 
 
 def test_the_log_says_who_exported_what_and_how_much(desk, database, module, admin, caplog):
     caplog.set_level("INFO")
-    export(desk, "export_records", module, "csv", "status=assigned")
+    export(desk, "export_records", module, "csv", "status=assigned&q=Budi")
     [entry] = [
         record.msg for record in caplog.records if isinstance(record.msg, dict) and record.msg["event"] == "export"
     ]
-    assert (entry["rows"], entry["user"], entry["query"]) == (7, admin.pk, "status=assigned")
+    assert (entry["rows"], entry["user"], entry["filters"]) == (7, admin.pk, ["q", "status"])
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(desk, database, module, django_assert_max_num_queries):

@@ -30,7 +30,8 @@ def at(day: date, hour: int = 0, minute: int = 0) -> datetime:
 
 
 def held(module, staff, count=1, **fields):
-    """Records that are with the person, in one batch."""
+    """Records that are with the person, in one batch; last worked when the customer responded."""
+    fields = {"worked_at": fields.get("responded_at", timezone.now()), **fields}
     make = factories_of(module)
     batch = make.batch(staff=staff)
     return make.record.create_batch(count, assigned=True, database=batch.database, batch=batch, **fields)
@@ -119,6 +120,7 @@ def test_what_is_not_with_anybody_any_more_is_not_followed_up(module, make, sign
         archived_by=staff,
         archive_reason="Wrong number",
         follow_up_on=timezone.localdate(),
+        worked_at=timezone.now(),
     )
     assert states(module, staff) == dict.fromkeys(FOLLOW_UPS, 0)
     assert listed(sign_in(staff), "due_today") == []

@@ -110,6 +110,35 @@ def test_what_waits_is_counted_for_each_staff_member(desk, world, module, staff,
     assert (f"{module.key}.staff.no_replacement", str(other_staff.pk)) not in shown
 
 
+def test_enough_is_said_only_where_there_is_enough_for_everybody(desk, world, module, staff, other_staff, admin):
+    """Three of One are left: enough for Tono's one, not for Sari's four besides."""
+    text = desk.get(url_of("invalid_records", module)).content.decode()
+    assert "Enough available" not in text
+    assert text.count("Enough, but not for everybody") == 1
+    mark(module, invalid_ids(module, staff)[:2], staff, validation=None)
+    archive_invalid(records=module.Record.objects.filter(database=world[1]), by=admin)
+    text = desk.get(url_of("invalid_records", module)).content.decode()
+    assert text.count("Enough available") == 2
+    assert "not for everybody" not in text
+
+
+def test_the_search_says_that_it_finds_names_too(desk, world, make, module, admin, staff):
+    named = make.record(customer_name="Budi Santoso")
+    assign_random(module=module, database=named.database, staff=staff, count=1, by=admin)
+    mark(module, [named.pk], staff)
+    page = desk.get(url_of("invalid_records", module, "?q=santoso"))
+    assert rows_on(desk.get(url_of("invalid_records", module, "?q=santoso"), headers=FRAGMENT)) == 1
+    assert 'placeholder="Customer id, phone or name"' in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "said"), [("", None), ("?staff={sari}", "6 match the filter"), ("?staff=x", "0 match the filter")]
+)
+def test_how_many_match_a_filter_is_said(desk, world, module, staff, query, said):
+    text = desk.get(url_of("invalid_records", module, query.format(sari=staff.pk)), headers=FRAGMENT).content.decode()
+    assert re.findall(r"\d+ match\w* the filter", text) == ([said] if said else [])
+
+
 def test_the_number_of_a_staff_member_leads_to_as_many_rows(desk, world, module, staff):
     page = desk.get(url_of("invalid_records", module)).content.decode()
     [href] = re.findall(rf'staff\.marked_invalid" data-object="{staff.pk}"[^>]*href="([^"]+)"', page)
@@ -249,11 +278,12 @@ def test_what_has_changed_since_it_was_shown_is_not_touched(desk, act, world, mo
     assert not archived_ids(module)
 
 
-def test_a_replacement_that_is_sent_again_takes_effect_once(act, world, module, other_staff):
+def test_a_replacement_that_is_sent_again_takes_effect_once(desk, act, world, module, other_staff):
     token = uuid4()
-    expected = f"1;{other_staff.pk}:1"
-    act("replace", everything=1, query=f"?staff={other_staff.pk}", token=token, expected=expected)
-    page = act("replace", everything=1, query=f"?staff={other_staff.pk}", token=token, expected=expected)
+    query = f"?staff={other_staff.pk}"
+    expected = shown_in(desk.post(url_of("replace_records", module, query), {"everything": 1}))
+    act("replace", everything=1, query=query, token=token, expected=expected)
+    page = act("replace", everything=1, query=query, token=token, expected=expected)
     assert "took effect once" in page.content.decode()
     assert len(archived_ids(module)) == 1
 

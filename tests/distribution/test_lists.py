@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from django.db import connection
@@ -105,6 +105,47 @@ def test_days_are_days_of_the_team(desk, database, module):
 @pytest.mark.parametrize("query", ["received_to=9999-12-31", "received_from=0001-01-01", "follow_up_to=x", "state=x"])
 def test_a_filter_that_makes_no_sense_matches_nothing(desk, database, query):
     assert listed(desk, database.get_absolute_url(), query) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [("databases", "product=9999"), ("databases", "state=x"), ("batches", "staff=999999"), ("batches", "state=x")],
+)
+def test_databases_and_batches_are_neither_listed_nor_exported_by_a_filter_that_makes_no_sense(
+    desk, database, module, name, query
+):
+    url, export = reverse(name, args=[module]), reverse(f"export_{name}", args=[module, "csv"])
+    assert len(desk.get(url).context["page"].object_list) > 0
+    assert list(desk.get(f"{url}?{query}").context["page"].object_list) == []
+    assert len(b"".join(desk.get(f"{export}?{query}").streaming_content).splitlines()) == 1
+
+
+def said_to_match(client: Client, url: str) -> list[str]:
+    return re.findall(r"(\d+) match(?:es)? the filter", client.get(url, headers=FRAGMENT).content.decode())
+
+
+def test_how_many_match_is_said_while_more_is_asked_than_a_tab_counts(desk, database, module, staff):
+    url = database.get_absolute_url()
+    for query, number in (
+        ("", []),
+        ("status=assigned", []),
+        (f"staff={staff.pk}", ["8"]),
+        (f"status=assigned&staff={staff.pk}", ["8"]),
+        (f"status=available&staff={staff.pk}", ["0"]),
+        ("state=due_today", ["1"]),
+    ):
+        assert said_to_match(desk, f"{url}?{query}") == number, query
+    assert said_to_match(desk, reverse("databases", args=[module])) == []
+    assert said_to_match(desk, f"{reverse('databases', args=[module])}?q={database.name}") == ["1"]
+    assert said_to_match(desk, f"{reverse('batches', args=[module])}?staff={staff.pk}") == ["1"]
+
+
+def test_how_many_a_search_finds_is_said_over_the_records_to_work(desk, database, module, staff):
+    desk.force_login(staff)
+    url = reverse("my_records", args=[module])
+    found = module.Record.objects.held_by(staff).filter(customer_name__startswith="Budi").count()
+    assert said_to_match(desk, url) == []
+    assert said_to_match(desk, f"{url}?q=budi") == [str(found)]
 
 
 def test_records_of_a_product(desk, database, make, module):
@@ -305,6 +346,14 @@ def test_the_columns_are_those_that_are_chosen_in_their_own_order_and_the_custom
     assert whole == ["Customer", "Database", "Product"]
 
 
+def test_the_customer_alone_can_be_chosen(desk, database):
+    """What the form of the columns sends when every box that can be changed is left empty."""
+    text = desk.get(database.get_absolute_url()).content.decode()
+    [form] = re.findall(r'<form class="menu-body" method="get".*?</form>', text, re.DOTALL)
+    sent = re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)"', form)
+    assert headings(desk.get(database.get_absolute_url(), sent)) == ["Customer"]
+
+
 def test_every_column_shows_what_the_record_has(desk, database, module, staff):
     record = module.Record.objects.in_state("due_today").get()
     columns = desk.get(database.get_absolute_url()).context["list"].available_columns
@@ -315,7 +364,57 @@ def test_every_column_shows_what_the_record_has(desk, database, module, staff):
     assert all(f">{each}<" in text or each in text for each in shown), shown
 
 
+def test_a_phone_opens_the_chat_with_the_message_of_the_product(desk, make, module, admin, staff):
+    """Wherever a record is shown, to admins and to whom it was with."""
+    product = ProductFactory(message_template="Halo {name}, {staff} dari {product}")
+    database = make.database(product=product)
+    record = make.record(database=database, customer_id="c1", phone="0812", phone_key="+6281234567890")
+    batch = assign_random(module=module, database=database, staff=staff, count=1, by=admin).batch
+    lists = [reverse("records", args=[module]), f"{reverse('search')}?q=c1", record.get_absolute_url()]
+    for person, urls in ((admin, lists), (staff, lists[1:2])):
+        desk.force_login(person)
+        for url in urls:
+            chat = f"https://wa.me/6281234567890?text={quote(f'Halo c1, {person} dari {product}')}"
+            assert f'href="{chat}"' in desk.get(url).content.decode(), (person, url)
+    module.Record.objects.update(
+        status="archived", archived_at=timezone.now(), archived_by=admin, archive_reason="Wrong number"
+    )
+    archived = desk.get(f"{batch.get_absolute_url()}?show=archived")
+    assert f"?text={quote('Halo c1, Sari Staff')}" in archived.content.decode()
+
+
+def test_what_staff_see_of_archived_records_leads_nowhere_they_may_not_go(desk, database, module, admin, staff):
+    batch = module.Batch.objects.get(staff=staff)
+    gone = batch.records.order_by("pk").first()
+    module.Record.objects.filter(pk=gone.pk).update(
+        status="archived", archived_at=timezone.now(), archived_by=admin, archive_reason="Wrong number"
+    )
+    for person, opens in ((staff, False), (admin, True)):
+        desk.force_login(person)
+        text = desk.get(f"{batch.get_absolute_url()}?show=archived", headers=FRAGMENT).content.decode()
+        assert f">{gone.customer_id}</" in text
+        links = re.findall(r'href="(/[^"]+)"', text)
+        assert (gone.get_absolute_url() in links) == opens
+        assert {desk.get(link.replace("&amp;", "&")).status_code for link in links} == {200}
+
+
 # --- All that match ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["{arabic}", "x", "0", "9" * 30, "-1"])
+def test_an_action_reads_the_database_of_the_url_as_the_list_does(desk, database, module, key):
+    """A key in Arabic digits is a number to Python, and no key."""
+    key = key.format(arabic=str(database.pk).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")))
+    for url in (reverse("recall_records", args=[module]), reverse("assign_records", args=[module])):
+        assert desk.post(url, {"everything": "1"}, query_params={"database": key}).status_code == 404
+    assert desk.get(reverse("export_records", args=[module, "csv"]), {"database": key}).status_code == 404
+
+
+def test_after_an_action_one_is_back_on_the_list_it_was_about(desk, database, module):
+    lists = {"": reverse("records", args=[module]), f"?database={database.pk}": database.get_absolute_url()}
+    for query, back in lists.items():
+        page = desk.post(reverse("recall_records", args=[module]) + query, {"everything": "1"})
+        assert page.context["selection"].next == back
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from crm.accounts.services import deactivate_person
+from crm.accounts.services import change_role, deactivate_person
 from crm.distribution.assignment import assign_picked, assign_random, recall_records, transfer_records
 from crm.distribution.leaving import deactivate_with_records
 from crm.distribution.models import Validation
@@ -19,6 +19,7 @@ from crm.errors import Refused
 from crm.notices.models import Kind, Notice
 from crm.registry import modules
 from tests.distribution.sql import Witness, ask, run
+from tests.factories.accounts import UserFactory
 from tests.factories.distribution import fill
 
 pytestmark = pytest.mark.django_db
@@ -282,7 +283,7 @@ def test_a_record_that_was_replaced_at_once_stays_so_and_the_others_are_taken_ba
     assert marked.replacement.replaced == 2
     done = undo(module=module, key=marked.undo, by=staff)
     witness.look_and_check()
-    assert done.count == 3
+    assert (done.count, done.skipped) == (3, 2)
     assert five.archived().count() == 2
     assert five.filter(validation="").count() == 3
     assert batch.records.filter(replaces__isnull=False).assigned().count() == 2
@@ -366,3 +367,25 @@ def test_the_number_of_queries_does_not_grow_with_the_records(module, make, staf
         queries.append(len(captured))
         recall_records(records=module.Record.objects.filter(batch=batch), by=admin)
     assert queries[0] == queries[1]
+
+
+# --- Whose it is to take back, and who is told ---------------------------------------------------------------
+
+
+def test_who_is_an_admin_no_longer_takes_nothing_back_from_that_time(module, five, owner):
+    admin = UserFactory(role="admin")
+    key = recall_records(records=five, by=admin).undo
+    former = change_role(person=admin, role="staff", by=owner)
+    refuses(module, key, former, CHANGED)
+
+
+def test_everybody_who_gains_or_loses_records_by_it_is_told_how_many(module, five, admin, staff, other_staff):
+    key = transfer_records(records=five, to=other_staff, by=admin).undo
+    note_outcome(records=module.Record.objects.with_ids([five.first().pk]), by=other_staff, reach="reachable")
+    Notice.objects.all().delete()
+    done = undo(module=module, key=key, by=admin)
+    assert (done.count, done.skipped) == (4, 1)
+    assert dict(Notice.objects.values_list("user__username", "text")) == {
+        staff.username: "4 records are back with you.",
+        other_staff.username: "4 records were taken back.",
+    }

@@ -40,16 +40,18 @@ def change(table):
     return change
 
 
-WORK = [
+NOTED = [
     "reach = 'reachable'",
-    "response = 'yes'",
-    "responded_at = now()",
+    "response = 'yes', responded_at = now()",
     "note = 'called'",
     "follow_up_on = '2026-03-01'",
-    "worked_at = now()",
 ]
-JUDGED = "validation = 'valid', validated_at = now(), validated_by_id = assigned_by_id"
-REFUSED_AS_INVALID = "validation = 'invalid', validation_reason = 'x', validated_at = now(), validated_by_id = {person}"
+WORK = [*(f"{noted}, worked_at = now()" for noted in NOTED), "worked_at = now()"]
+JUDGED = "validation = 'valid', validated_at = now(), validated_by_id = assigned_by_id, worked_at = now()"
+REFUSED_AS_INVALID = (
+    "validation = 'invalid', validation_reason = 'x', validated_at = now(), validated_by_id = {person},"
+    " worked_at = now()"
+)
 
 
 def test_what_staff_note_can_be_stored(change, record):
@@ -61,7 +63,29 @@ def test_what_staff_note_can_be_stored(change, record):
 @pytest.mark.parametrize("outcome", ["reach = 'maybe'", "reach = 'REACHABLE'", "response = 'y'", "response = 'may'"])
 def test_an_outcome_is_one_of_those_known(change, record, outcome):
     with refused("record_outcome_known"):
-        change(record, outcome)
+        change(record, f"{outcome}, responded_at = now(), worked_at = now()")
+
+
+@pytest.mark.parametrize("noted", [*NOTED, JUDGED.removesuffix(", worked_at = now()")])
+def test_what_was_noted_has_its_time(change, record, noted):
+    with refused("record_outcome_has_time"):
+        change(record, noted)
+    change(record, f"{noted}, worked_at = now()")
+    with refused("record_outcome_has_time"):
+        change(record, "worked_at = NULL")
+
+
+@pytest.mark.parametrize("response", ["yes", "no"])
+def test_a_response_has_its_time_and_only_a_response(change, record, response):
+    with refused("record_response_has_time"):
+        change(record, f"response = '{response}', worked_at = now()")
+    with refused("record_response_has_time"):
+        change(record, "responded_at = now()")
+    change(record, f"response = '{response}', responded_at = now(), worked_at = now()")
+    with refused("record_response_has_time"):
+        change(record, "responded_at = NULL")
+    with refused("record_response_has_time"):
+        change(record, "response = ''")
 
 
 @pytest.mark.parametrize(
@@ -78,12 +102,14 @@ def test_an_outcome_is_one_of_those_known(change, record, outcome):
 )
 def test_a_mark_says_what_when_and_by_whom_or_there_is_none(change, record, mark):
     with refused("record_validated_by_somebody"):
-        change(record, mark)
+        change(record, f"{mark}, worked_at = now()")
 
 
 def test_an_invalid_record_has_a_reason(change, record):
     with refused("record_invalid_with_reason"):
-        change(record, "validation = 'invalid', validated_at = now(), validated_by_id = assigned_by_id")
+        change(
+            record, "validation = 'invalid', validated_at = now(), validated_by_id = assigned_by_id, worked_at = now()"
+        )
 
 
 @pytest.mark.parametrize("left_over", WORK)
@@ -100,7 +126,7 @@ def test_a_record_of_the_pool_is_not_validated(change, pooled, staff):
 
 
 def test_a_record_of_the_pool_takes_nobodys_place(change, pooled, archived):
-    with refused("record_with_nobody_is_clean"):
+    with refused("record_with_nobody_is_clean|record_replaces_in_a_batch"):
         change(pooled, f"replaces_id = {archived.pk}")
 
 
@@ -141,6 +167,41 @@ def test_a_record_is_replaced_once(change, archived, replacements):
 def test_a_record_takes_the_place_of_one_that_there_is(change, replacements):
     with refused("foreign key"):
         change(replacements[0], "replaces_id = 2000000000")
+
+
+def test_a_record_does_not_take_its_own_place(change, archived):
+    with refused("record_replaces_another"):
+        change(archived, f"replaces_id = {archived.pk}")
+
+
+def test_a_record_takes_a_place_in_its_own_batch_only(make, change, archived, staff, other_staff):
+    same_list = {"database": archived.database, "staff": staff}
+    for batch in (
+        make.batch(**same_list),
+        make.batch(database=archived.database, staff=other_staff),
+        make.batch(staff=staff),
+    ):
+        elsewhere = make.record(assigned=True, batch=batch, database=batch.database)
+        with refused("record_replaces_in_own_batch"):
+            change(elsewhere, f"replaces_id = {archived.pk}")
+
+
+def test_a_record_and_the_one_whose_place_it_took_stay_together(make, change, archived, replacements, staff):
+    other = make.batch(database=archived.database, staff=staff)
+    change(replacements[0], f"replaces_id = {archived.pk}")
+    with refused("record_replaces_in_own_batch"):
+        change(replacements[0], f"batch_id = {other.pk}")
+    with refused("record_replaces_in_own_batch"):
+        change(archived, f"batch_id = {other.pk}")
+    change(replacements[0], f"batch_id = {other.pk}, replaces_id = NULL")
+    change(archived, f"batch_id = {other.pk}")
+
+
+def test_a_record_of_old_data_without_batch_takes_nobodys_place(make, change, archived):
+    """Without the batch the composite key would not be checked, and the place could be any."""
+    old = make.record(status="invalid", database=archived.database)
+    with refused("record_replaces_in_a_batch"):
+        change(old, f"replaces_id = {archived.pk}")
 
 
 def test_a_record_whose_place_was_taken_is_not_deleted(change, table, archived, replacements):
@@ -186,6 +247,34 @@ def test_a_requested_record_names_its_request_and_no_other_does(normal, request_
         run("UPDATE records_record SET assignee_id = %s WHERE id = %s", staff.pk, record.pk)
 
 
+def test_a_record_is_held_by_a_request_for_its_own_database(normal, request_):
+    foreign = normal.record()
+    hold = "UPDATE records_record SET status = 'requested', request_id = %s WHERE id = %s"
+    with refused("record_requested_of_own_database"):
+        run(hold, request_.pk, foreign.pk)
+    with refused("record_requested_of_own_database"):
+        run(hold, 2000000000, foreign.pk)
+    run(hold, request_.pk, normal.record(database=request_.database).pk)
+    with refused("record_requested_of_own_database"):
+        run("UPDATE records_request SET database_id = %s WHERE id = %s", foreign.database_id, request_.pk)
+
+
+def test_a_request_is_answered_with_a_batch_of_its_own_database_and_staff_member(normal, request_, other_staff):
+    approve = "UPDATE records_request SET state = 'approved', decided_at = now(), batch_id = %s WHERE id = %s"
+    theirs = normal.batch(database=request_.database, staff=other_staff)
+    elsewhere = normal.batch(staff=request_.staff)
+    for batch in (theirs.pk, elsewhere.pk, 2000000000):
+        with refused("records_request_given_own_batch"):
+            run(approve, batch, request_.pk)
+    own = normal.batch(database=request_.database, staff=request_.staff)
+    run(approve, own.pk, request_.pk)
+    for column, value in (("staff_id", other_staff.pk), ("database_id", elsewhere.database_id)):
+        with refused("records_request_given_own_batch"):
+            run(f"UPDATE records_request SET {column} = %s WHERE id = %s", value, request_.pk)
+    with refused("records_request_given_own_batch"):
+        run("DELETE FROM records_batch WHERE id = %s", own.pk)
+
+
 def test_a_request_is_for_some(request_):
     for quantity in (0, -1):
         with refused("records_request_for_some|quantity_check"):
@@ -216,7 +305,8 @@ def test_a_decision_is_whole_and_a_waiting_request_has_none(normal, request_, de
 
 def test_a_batch_is_of_one_request(normal, request_):
     batch = normal.batch(database=request_.database, staff=request_.staff)
-    approved = {"database": request_.database, "state": "approved", "decided_at": timezone.now(), "batch": batch}
+    answer = {"state": "approved", "decided_at": timezone.now(), "batch": batch}
+    approved = {"database": request_.database, "staff": request_.staff, **answer}
     RequestFactory(**approved)
     with refused("batch_id"):
         RequestFactory(**approved)

@@ -49,8 +49,8 @@ def test_wrong_host_gets_the_400_page(client):
     assert "did not understand" in answer.content.decode()
 
 
-def test_message_with_a_path_carries_undo_and_stays():
+def test_message_with_a_path_carries_undo_and_stays_longer():
     message = Message(messages.SUCCESS, "50 records assigned.", extra_tags="/undo/7/")
     page = render_to_string("components/messages.html", {"messages": [message]})
     assert '<form method="post" action="/undo/7/">' in page
-    assert "data-fades" not in page
+    assert 'data-fades="15"' in page

@@ -1,12 +1,19 @@
 """The navigation at the left."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from django.template import engines
 from django.test import RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from crm import registry
 from crm.home.navigation import navigation
+from crm.home.overview import to_do
+from records.requests import request_records
+from tests.factories.distribution import factories_of, fill
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +49,71 @@ def test_staff_have_their_records_of_every_module_and_nothing_of_the_admins(staf
 def test_one_entry_is_current_on_the_pages_under_it(admin):
     path = reverse("databases", args=[MODULES[0]]) + "17/"
     assert [link.url for link in links(admin, path) if link.current] == [reverse("databases", args=[MODULES[0]])]
+
+
+@pytest.fixture
+def asking(monkeypatch):
+    """Staff can ask the second module for records too, which counts what waits by figures of its own."""
+    policy = MODULES[1].policy
+    asked = registry.Asking("profile", "people", waiting="module.databases", own="staff.requests", of_staff="")
+    second = replace(MODULES[1], policy=replace(policy, asking=asked))
+    monkeypatch.setitem(registry._modules, second.key, second)
+    return second
+
+
+def test_every_module_that_staff_can_ask_is_shown_with_its_own_pages_and_figures(sign_in, admin, staff, asking):
+    asked = [link.url for link in links(staff) if link.label == "Request records"]
+    assert asked == [reverse("my_requests"), reverse("profile")]
+    answered = [(link.url, link.figure) for link in links(admin) if link.label == "Requests"]
+    assert answered == [(reverse("requests"), "requests.pending"), (reverse("people"), "module.databases")]
+    factories_of(asking).database()
+    assert ("bonanza.module.databases", "bonanza") in requests_to_answer(sign_in(admin).get(reverse("overview")))
+    request_records(database=filled(MODULES[0]), quantity=1, by=staff)
+    text = sign_in(staff).get(reverse("today")).content.decode()
+    assert re.findall(r'data-figure="(staff\.requests|requests\.mine)"', text) == ["requests.mine", "staff.requests"]
+
+
+def test_who_can_ask_nobody_for_records_is_not_offered_it(sign_in, staff, monkeypatch):
+    first = replace(MODULES[0], policy=replace(MODULES[0].policy, asking=None))
+    monkeypatch.setitem(registry._modules, first.key, first)
+    text = sign_in(staff).get(reverse("today")).content.decode()
+    assert "Nothing is with you yet" in text
+    assert "Request records" not in text
+
+
+def requests_to_answer(page) -> list[tuple[str, str]]:
+    """The figures of that line of what is to be done."""
+    [line] = re.findall(r'<li class="to-do-line is-pressing">.*?</li>', page.content.decode(), re.DOTALL)
+    return re.findall(r'data-figure="([^"]+)" data-object="([^"]+)"', line)
+
+
+def filled(module):
+    database = factories_of(module).database()
+    fill(database, 2)
+    return database
+
+
+def test_what_waits_has_one_icon_in_the_navigation_and_on_the_overview(sign_in, admin, staff):
+    request_records(database=filled(MODULES[0]), quantity=1, by=staff)
+    now = timezone.now()
+    for module in MODULES:
+        batch = factories_of(module).batch(staff=staff)
+        taken = {"is_reservation_conflict": True, "invalid_reason": "Reserved"}
+        factories_of(module).record(assigned=True, batch=batch, database=batch.database, **taken)
+        if module.policy.validates:
+            wrong = {
+                "validation": "invalid",
+                "validation_reason": "Wrong",
+                "validated_at": now,
+                "worked_at": now,
+                "validated_by": staff,
+            }
+            factories_of(module).record(assigned=True, batch=batch, database=batch.database, **wrong)
+    lines = {line.parts[0][1]: line.icon for line in to_do()}
+    assert set(lines) == {"requests.pending", "module.marked_invalid", "module.conflict"}
+    icons = {link.figure: link.icon for link in links(admin) if link.figure}
+    assert icons == {name: lines[name] for name in icons}
+    assert len(set(lines.values())) == len(lines)
 
 
 def test_no_entry_is_current_elsewhere(admin):

@@ -18,8 +18,8 @@ from crm.distribution.validation import replace_invalid, validate_records
 from crm.distribution.work import note_outcome
 from crm.home.changes import LATEST, latest_changes
 from crm.registry import get_module, modules
-from records.models import Request
-from records.requests import approve_requests, reject_requests, request_records
+from records.models import AutoApprove, Request
+from records.requests import approve_requests, change_auto_approve, reject_requests, request_records
 from tests.distribution.sql import ask, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import UploadFactory, factories_of, fill
@@ -205,6 +205,14 @@ def test_decided_requests_and_replaced_records_are_told(admin, staff):
         ("Assigned", "Adam Admin", 4, "Sari Staff"),
         ("Replaced", "Adam Admin", 2, None),
     }
+
+
+def test_a_request_that_is_approved_at_once_is_told_with_its_records_once(owner, staff):
+    database = database_of(get_module("records"))
+    change_auto_approve(database=database, auto_approve=AutoApprove.AUTO, by=owner)
+    database.refresh_from_db()
+    assert request_records(database=database, quantity=7, by=staff).batch
+    assert [(str(change.what), change.count) for change in latest_changes() if change.count] == [("Requested", 7)]
 
 
 def test_the_clicks_of_staff_are_not_told_and_what_an_admin_takes_back_is(admin, staff):

@@ -130,6 +130,10 @@ RULES = {
             SELECT 1 FROM {r} WHERE status = 'assigned' AND validation = 'invalid'
             AND n.about = 'invalid/{key}/' || assignee_id || '/')
     """,
+    "whose invalid records wait is named by an alert": """
+        SELECT id FROM {r} WHERE status = 'assigned' AND validation = 'invalid' AND NOT EXISTS (
+            SELECT 1 FROM notices_notice n WHERE n.about = 'invalid/{key}/' || assignee_id || '/')
+    """,
 }
 
 RULES_OF_VALIDATION = {

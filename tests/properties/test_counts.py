@@ -7,7 +7,6 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from records.models import Request
 from tests.distribution.sql import Witness, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of
@@ -37,7 +36,8 @@ CHANGES = {
     ),
     "work": ("reach = 'reachable', note = 'called', worked_at = now()", "status = 'assigned'"),
     "judge": (
-        "validation = 'invalid', validation_reason = 'x', validated_at = now(), validated_by_id = assignee_id",
+        "validation = 'invalid', validation_reason = 'x', validated_at = now(), validated_by_id = assignee_id,"
+        " worked_at = now()",
         "status = 'assigned'",
     ),
     "archive": (
@@ -90,11 +90,12 @@ def pool(table: str, database: int, first: int, count: int) -> str:
     """
 
 
-def sql_of(statement: Statement, table: str, batches: list, request: Request | None, first_row: int) -> str:
+def sql_of(statement: Statement, table: str, batches: list, first_row: int, *, requests: bool) -> str:
     batch, other = batches[statement.batch], batches[(statement.batch + 1) % 4]
     names = {"b": batch.pk, "s": batch.staff_id, "d": batch.database_id, "held": "status = 'reserved'", "freed": ""}
-    if request:
-        names |= {"held": f"status = 'requested', request_id = {request.pk}", "freed": ", request_id = NULL"}
+    if requests:
+        own = f'(SELECT id FROM records_request q WHERE q.database_id = "{table}".database_id)'
+        names |= {"held": f"status = 'requested', request_id = {own}", "freed": ", request_id = NULL"}
     if statement.what == "delete":
         return f'DELETE FROM "{table}" WHERE {statement.rows}'
     if statement.what.startswith("insert"):
@@ -127,12 +128,12 @@ def test_stored_counts_are_true_after_any_sequence_of_statements(module, stateme
         people = UserFactory.create_batch(2)
         databases = make.database.create_batch(2)
         batches = [make.batch(database=database, staff=person) for database in databases for person in people]
-        request = RequestFactory(database=databases[0]) if module.policy.staff_request else None
+        requests = [RequestFactory(database=database) for database in databases if module.policy.staff_request]
         for first, database in zip((1, 9), databases, strict=True):
             run(pool(table, database.pk, first, 8))
         witness = Witness(module)
         for number, statement in enumerate(statements):
-            sql = sql_of(statement, table, batches, request, first_row=100_000 + 10 * number)
+            sql = sql_of(statement, table, batches, first_row=100_000 + 10 * number, requests=bool(requests))
             with transaction.atomic():
                 run(sql)
                 transaction.set_rollback(not statement.kept)

@@ -133,7 +133,7 @@ def test_a_refusal_stands_in_the_row_it_is_about_with_what_was_typed(phone, data
 def test_a_refusal_about_a_database_that_is_gone_from_the_list_is_shown_all_the_same(phone, database, admin):
     archive_database(database=database, by=admin)
     answer = phone.post(MINE, asking(database, 4), headers=FRAGMENT)
-    assert "This database is archived; its records cannot be requested." in answer.content.decode()
+    assert f"“{database}” is archived, and nothing is handed out from it." in answer.content.decode()
 
 
 def test_a_request_that_is_sent_twice_is_made_once(phone, database):
@@ -229,7 +229,21 @@ def test_the_queue_is_filtered_by_state_and_by_person_and_its_tabs_count_what_th
         assert rows_on(desk.get(f"{QUEUE}?state={state}", headers=FRAGMENT)) == count
     mine = desk.get(f"{QUEUE}?state=rejected&staff={staff.pk}", headers=FRAGMENT)
     assert rows_on(mine) == 0
-    assert rows_on(desk.get(f"{QUEUE}?state=nonsense&staff=x", headers=FRAGMENT)) == 1
+
+
+@pytest.mark.parametrize("query", ["state=nonsense", "staff=x", "state=pending&staff=999999", "state=approved&staff=x"])
+def test_a_filter_of_the_queue_that_makes_no_sense_matches_nothing(desk, waiting, query):
+    text = desk.get(f"{QUEUE}?{query}", headers=FRAGMENT).content.decode()
+    assert "No requests match" in text
+    assert "Nobody waits" not in text
+    assert len(desk.get(f"{QUEUE}?{query}").context["page"].object_list) == 0
+    chosen = desk.get(f"{QUEUE}?{query}").context["filter"].chosen_state
+    assert chosen == ("approved" if "approved" in query else "pending"), "the tab stays"
+
+
+def test_the_queue_says_how_many_match_a_person(desk, waiting, staff):
+    assert "the filter" not in desk.get(f"{QUEUE}?state=pending", headers=FRAGMENT).content.decode()
+    assert "2 match the filter" in desk.get(f"{QUEUE}?staff={staff.pk}", headers=FRAGMENT).content.decode()
 
 
 def test_the_number_of_queries_does_not_grow_with_the_requests(
@@ -330,7 +344,7 @@ def test_an_answer_that_changes_nothing_comes_back_with_422_and_every_reason(des
         assert answer.status_code == 422
         text = re.sub("<template.*?</template>", "", answer.content.decode(), flags=re.DOTALL)
         assert text.count("Nothing was changed.") == 1
-        assert text.count("Sari Staff, June: This database is archived") == 1
+        assert text.count("Sari Staff, June: “June” is archived") == 1
     assert everything() == before
 
 

@@ -78,7 +78,7 @@ def test_the_owner_sets_how_many_one_request_may_be_for(database, staff, owner):
 
 def test_nobody_asks_for_records_of_an_archived_database(database, staff, admin):
     archive_database(database=database, by=admin)
-    with pytest.raises(Refused, match=r"This database is archived; its records cannot be requested."):
+    with pytest.raises(Refused, match="is archived, and nothing is handed out from it"):
         request_records(database=database, quantity=1, by=staff)
     assert counts(database) == {"available": 10}
 
@@ -159,7 +159,7 @@ def test_a_request_for_a_database_that_was_archived_meanwhile_goes_on_waiting(da
     archive_database(database=database, by=admin)
     decided = approve_requests(requests=[request], by=admin)
     assert decided.done == 0
-    assert decided.refused == ["Sari Staff, June: This database is archived; its records cannot be requested."]
+    assert decided.refused == ["Sari Staff, June: “June” is archived, and nothing is handed out from it."]
     assert counts(database) == {"available": 6, "requested": 4}
     reject_requests(requests=[request], by=admin)
     assert counts(database) == {"available": 10}

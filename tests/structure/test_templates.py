@@ -27,6 +27,8 @@ COUNT = re.compile(
 EXPLAINED: dict[tuple[str, str], str] = {
     ("home/_team.html", "row.holdings|length"): "how many rows of the table the name stands beside",
     ("components/pagination.html", "all=page.paginator.count"): "the length of the list that is shown",
+    ("components/matching.html", "count n=page.paginator.count"): "the length of the list that is shown",
+    ("home/search.html", "n=group.records|length"): "how many are shown of those that are found",
     ("distribution/_bulk_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",
     ("distribution/_bulk_bar.html", "list.page.paginator.count"): "the same, for the script that counts the ticks",
     ("distribution/_choice_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",

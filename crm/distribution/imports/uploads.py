@@ -170,13 +170,13 @@ def undo_import(*, database: BaseDatabase, by: User) -> None:
     module = database.module
     with operation("database.undo_import", by=by):
         # The records first, as whoever hands them out does.
-        module.Record.objects.filter(database=database).locked_ids()
+        ids = module.Record.objects.filter(database=database).locked_ids()
         locked = module.Database.objects.select_for_update().filter(pk=database.pk).first()
         if locked is None:
             raise Refused(_("This import is undone already."))
         if not can_undo_import(locked):
             raise Refused(_("Records of this database have been handed out. Its import cannot be undone any more."))
-        locked.records.all().delete()
+        module.Record.objects.delete_ids(ids)
         upload = locked.upload_id
         try:
             locked.delete()

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from crm.accounts.models import User
 from crm.distribution.columns import Cell, Column
 from crm.distribution.models import BaseRecord
 from crm.distribution.templatetags.records import phone
@@ -22,10 +23,10 @@ MOST_SHOWN = 80
 
 
 @register.simple_tag
-def record_cell(column: Column, record: BaseRecord) -> SafeString:
-    """The `td` of this record in this column."""
+def record_cell(column: Column, record: BaseRecord, user: User) -> SafeString:
+    """The `td` of this record in this column, for this reader."""
     show = SHOWN.get(column.key)
-    content = show(record) if show else _plain(column.of(record))
+    content = show(record, user) if show else _plain(column.of(record))
     if column.is_number:
         return format_html('<td class="num">{}</td>', content)
     return format_html('<td dir="auto">{}</td>', content)
@@ -39,7 +40,7 @@ def _plain(cell: Cell) -> str:
     return "" if cell is None else Truncator(str(cell)).chars(MOST_SHOWN)
 
 
-def _customer(record: BaseRecord) -> SafeString:
+def _customer(record: BaseRecord, _user: User) -> SafeString:
     return format_html(
         '<a class="cell-main" href="{}">{}</a>',
         record.get_absolute_url(),
@@ -47,11 +48,11 @@ def _customer(record: BaseRecord) -> SafeString:
     )
 
 
-def _phone(record: BaseRecord) -> SafeString:
-    return format_html('<span class="tabular text-nowrap">{}</span>', phone(record))
+def _phone(record: BaseRecord, user: User) -> SafeString:
+    return format_html('<span class="tabular text-nowrap">{}</span>', phone(record, user))
 
 
-def _status(record: BaseRecord) -> SafeString:
+def _status(record: BaseRecord, _user: User) -> SafeString:
     status = format_html('<span class="status status-{}">{}</span>', record.status, record.get_status_display())
     if not record.is_reservation_conflict:
         return status
@@ -61,7 +62,7 @@ def _status(record: BaseRecord) -> SafeString:
     return format_html("{} {}", status, conflict)
 
 
-def _batch(record: BaseRecord) -> SafeString | str:
+def _batch(record: BaseRecord, _user: User) -> SafeString | str:
     return _link(record.batch) if record.batch else ""
 
 
@@ -69,10 +70,10 @@ def _link(thing: object) -> SafeString:
     return format_html('<a class="cell-link" href="{}">{}</a>', thing.get_absolute_url(), thing)  # type: ignore[attr-defined]
 
 
-SHOWN: dict[str, Callable[[BaseRecord], SafeString | str]] = {
+SHOWN: dict[str, Callable[[BaseRecord, User], SafeString | str]] = {
     "customer": _customer,
     "phone": _phone,
     "status": _status,
     "batch": _batch,
-    "database": lambda record: _link(record.database),
+    "database": lambda record, _user: _link(record.database),
 }

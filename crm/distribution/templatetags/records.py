@@ -2,28 +2,25 @@
 
 from typing import Any
 
-import phonenumbers
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from crm.accounts.models import User
 from crm.distribution.models import BaseRecord
 from crm.distribution.settings import settings_of
+from crm.distribution.templatetags.work import chat_url, phone_text
 
 register = template.Library()
 
 
 @register.simple_tag
-def phone(record: BaseRecord) -> SafeString | str:
+def phone(record: BaseRecord, staff: User) -> SafeString | str:
     """The phone as people write it, as a link to the WhatsApp chat; as it was typed where it cannot be called."""
-    if not record.phone_key:
-        return record.phone[:40]
-    shown = phonenumbers.format_number(
-        phonenumbers.parse(record.phone_key), phonenumbers.PhoneNumberFormat.INTERNATIONAL
-    )
-    return format_html(
-        '<a href="https://wa.me/{}" target="_blank" rel="noopener noreferrer">{}</a>', record.phone_key[1:], shown
-    )
+    chat, shown = chat_url(record, staff), phone_text(record)
+    if not chat:
+        return shown
+    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', chat, shown)
 
 
 @register.inclusion_tag("distribution/_request_rule.html")

@@ -117,25 +117,22 @@ def take_two_steps(request: SignedInRequest, module: Module, action: Action, sel
             named = form.cleaned_data.get("staff")
             for person in [*([named] if named else []), *action.people(selection)]:
                 lock_working(person)  # the person before the records, as everywhere
-            _refuse_if_changed(selection, form.cleaned_data["expected"])
-            return action.run(module, selection, form.cleaned_data, request.user)
+            # The rows are locked until the action has run, so that what is confirmed is what happens.
+            locked = selection.locked()
+            if locked.fingerprint != form.cleaned_data["expected"]:
+                raise Refused(_("These records have changed since they were shown. Nothing was changed; look again."))
+            return action.run(module, locked, form.cleaned_data, request.user)
 
         if attempt(request, form, run):
             return go_to(selection.next)
         # The form comes back about the list as it is now; it could not be confirmed otherwise.
+        selection.forget()
         form.data = {**request.POST.dict(), "expected": selection.fingerprint}
     context = {"module": module, "action": action, "selection": selection, "form": form}
     context["supplies"] = action.supplies(selection)
     if confirmed:
         return render_invalid(request, "distribution/action.html", context, piece="action-form")
     return render_page(request, "distribution/action.html", context, pieces=["dialog"])
-
-
-def _refuse_if_changed(selection: Selection, expected: str) -> None:
-    """The rows are locked until the action has run, so that what is confirmed is what happens."""
-    selection.lock()
-    if selection.fingerprint != expected:
-        raise Refused(_("These records have changed since they were shown. Nothing was changed; look again."))
 
 
 def _assign(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:

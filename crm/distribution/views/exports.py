@@ -19,7 +19,7 @@ from crm.distribution.exports import MOST_XLSX_ROWS, csv_lines, read_cells, xlsx
 from crm.distribution.listing import Listing
 from crm.distribution.lists import batch_list, database_list
 from crm.distribution.record_list import RecordList
-from crm.distribution.work_list import SORTS, WorkList
+from crm.distribution.work_list import WorkList
 from crm.pages import came_from, go_to
 from crm.registry import Module
 
@@ -62,8 +62,7 @@ def batch(request: SignedInRequest, module: Module, pk: int, format: str) -> Htt
 
 
 def _export_work(request: SignedInRequest, listed: WorkList, format: str, *, name: str) -> HttpResponseBase:
-    rows = listed.rows.order_by(*SORTS[listed.sort][1])
-    return export(request, rows, work_columns(listed.module), format, name=name, total=listed.total)
+    return export(request, listed.ordered_rows, work_columns(listed.module), format, name=name, total=listed.total)
 
 
 def _export_listing(request: SignedInRequest, listed: Listing, format: str) -> HttpResponseBase:
@@ -105,4 +104,4 @@ def _noted(request: SignedInRequest, rows: Iterable[Sequence[Cell]], what: str) 
             count += 1
             yield row
     finally:
-        logger.info("export", what=what, rows=count, user=request.user.pk, query=request.GET.urlencode())
+        logger.info("export", what=what, rows=count, user=request.user.pk, filters=sorted(request.GET))

@@ -51,7 +51,7 @@ def record(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     shown = get_record_for(request.user, module, pk)
     cells = zip(shown.database.columns, shown.data, strict=False)
     own = [shown] if shown.status == Status.ASSIGNED and shown.assignee_id == request.user.pk else []
-    context = {"module": module, "record": shown, "cells": cells, "timeline": timeline(shown), "own": own}
+    context = {"module": module, "record": shown, "cells": cells, "timeline": timeline(shown, request.user), "own": own}
     return render_page(request, "distribution/record.html", context)
 
 

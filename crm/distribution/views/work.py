@@ -19,6 +19,7 @@ from crm.distribution.access import find_own_record, get_left_record_for
 from crm.distribution.figures import STATE_LABELS
 from crm.distribution.holdings import FOLLOW_UPS, holding, work_of
 from crm.distribution.models import BaseBatch, BaseRecord, Validation
+from crm.distribution.timeline import timeline
 from crm.distribution.undo import undo
 from crm.distribution.validation import validate_records
 from crm.distribution.views.attempt import Done, refused_when_busy
@@ -28,7 +29,7 @@ from crm.errors import Refused
 from crm.pages import came_from, go_to, safe_path
 from crm.registry import Module
 
-CONFLICT, UNPROCESSABLE = 409, 422
+OK, CONFLICT, UNPROCESSABLE = 200, 409, 422
 
 
 @require_POST
@@ -40,39 +41,25 @@ def record_outcome(request: SignedInRequest, module: Module, pk: int) -> HttpRes
     form = OutcomeForm(request.POST, record)
     if not form.is_valid():
         return _invalid(request, module, pk, form)
-
-    def note() -> Done | None:
-        if not form.outcome:
-            return None
-        noted = note_outcome(records=_only(record), by=request.user, **form.outcome)
-        return Done(f"{record}: {words.noted(form.outcome)}.", undo_path(module, noted.undo))
-
-    return _do(request, module, pk, note)
+    status = _run(request, lambda: _note(record, form, request.user))
+    return _answer(request, module, pk, status=status)
 
 
 @require_POST
 def record_validate(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
-    """Valid, invalid with a reason, or neither."""
+    """Valid, invalid with a reason, or neither. Without JavaScript, what was typed in the row comes along."""
     record = find_own_record(request.user, module, pk)
     if record is None:
         return _gone(request, module, pk)
-    form = ValidationForm(request.POST)
-    if not form.is_valid():
+    typed, form = OutcomeForm(request.POST, record), ValidationForm(request.POST)
+    if not typed.is_valid():
+        return _invalid(request, module, pk, typed)
+    status = _run(request, lambda: _note(record, typed, request.user))
+    if status == OK and not form.is_valid():
         return _invalid(request, module, pk, form)
-
-    def validate() -> Done:
-        mark, reason = form.cleaned_data["validation"], form.cleaned_data["reason"]
-        done = validate_records(
-            records=_only(record), by=request.user, validation=Validation(mark) if mark else None, reason=reason
-        )
-        if done.replacement and done.replacement.replaced:
-            return Done(_("%(record)s: invalid. Another record took its place.") % {"record": record})
-        text = f"{record}: {words.noted({'validation': mark})}."
-        if done.replacement:
-            text += " " + _("There is none to take its place; it waits for an admin.")
-        return Done(text, undo_path(module, done.undo))
-
-    return _do(request, module, pk, validate)
+    if status == OK:
+        status = _run(request, lambda: _validate(record, form, request.user))
+    return _answer(request, module, pk, status=status)
 
 
 @require_POST
@@ -99,17 +86,37 @@ def _only(record: BaseRecord) -> Any:
     return type(record).objects.filter(pk=record.pk)
 
 
-def _do(request: SignedInRequest, module: Module, pk: int, work: Callable[[], Done | None]) -> HttpResponse:
-    """Runs it, says what it did, and answers with what is so now."""
+def _note(record: BaseRecord, form: OutcomeForm, by: User) -> Done | None:
+    """None where nothing was sent that is not so already."""
+    if not form.outcome:
+        return None
+    noted = note_outcome(records=_only(record), by=by, **form.outcome)
+    return Done(f"{record}: {words.noted(form.outcome)}.", undo_path(record.module, noted.undo))
+
+
+def _validate(record: BaseRecord, form: ValidationForm, by: User) -> Done:
+    mark, reason = form.cleaned_data["validation"], form.cleaned_data["reason"]
+    validation = Validation(mark) if mark else None
+    done = validate_records(records=_only(record), by=by, validation=validation, reason=reason)
+    if done.replacement and done.replacement.replaced:
+        return Done(_("%(record)s: invalid. Another record took its place.") % {"record": record})
+    text = f"{record}: {words.noted({'validation': mark})}."
+    if done.replacement:
+        text += " " + _("There is none to take its place; it waits for an admin.")
+    return Done(text, undo_path(record.module, done.undo))
+
+
+def _run(request: SignedInRequest, work: Callable[[], Done | None]) -> int:
+    """Does it and says what it did; the status of the answer."""
     try:
         with refused_when_busy():
             done = work()
     except Refused as refused:
         messages.error(request, str(refused))
-        return _answer(request, module, pk, status=CONFLICT)
+        return CONFLICT
     if done:
         messages.success(request, done.message, extra_tags=done.undo)
-    return _answer(request, module, pk)
+    return OK
 
 
 def _invalid(request: SignedInRequest, module: Module, pk: int, form: OutcomeForm | ValidationForm) -> HttpResponse:
@@ -126,7 +133,7 @@ def _gone(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
     return _answer(request, module, pk, status=CONFLICT)
 
 
-def _answer(request: SignedInRequest, module: Module, pk: int, *, status: int = 200) -> HttpResponse:
+def _answer(request: SignedInRequest, module: Module, pk: int, *, status: int = OK) -> HttpResponse:
     """The row as it is now, and the numbers. One that has left them says so, and what took its place comes along."""
     here = safe_path(request, request.POST.get("next"), reverse("my_records", args=[module]))
     if not request.htmx:
@@ -146,6 +153,8 @@ def _answer(request: SignedInRequest, module: Module, pk: int, *, status: int = 
         "hide_batch": "hide_batch" in request.POST,
         "selectable": "selectable" in request.POST,
     }
+    if here.startswith(reverse("record", args=[module, pk])):
+        context |= {"on_its_page": True, "timeline": timeline(record, request.user) if record else []}
     return render(request, "distribution/_work_answer.html", context, status=status)
 
 
