@@ -112,7 +112,9 @@ def test_a_task_that_is_delivered_to_several_workers_at_once_imports_once(worker
     assert ready.state == State.IMPORTED
     assert MODULE.Database.objects.count() == 1
     witness.look_and_check()
-    assert ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)], "every lock is given back"
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    locks = ask(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND {here}")
+    assert locks == [(0,)], "every lock is given back"
 
 
 def test_two_imports_for_one_product_at_once_do_not_disturb_each_other(workers, admin):

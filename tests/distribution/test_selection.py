@@ -4,7 +4,7 @@ import pytest
 from django.http import QueryDict
 from django.test import RequestFactory
 
-from crm.distribution.assignment import assign_random, recall_records
+from crm.distribution.assignment import assign_picked, assign_random, recall_records
 from crm.distribution.selection import DeskSelection
 from tests.factories.distribution import fill
 
@@ -33,9 +33,9 @@ def test_what_begins_to_match_after_the_rows_were_locked_is_not_touched(selectio
 
 def test_other_records_of_the_same_number_and_person_are_something_else(selection, module, admin, staff):
     shown = selection.fingerprint
-    one = module.Record.objects.assigned().order_by("pk")[:1]
-    recall_records(records=module.Record.objects.with_ids([one[0].pk]), by=admin)
-    assign_random(module=module, database=module.Database.objects.get(), staff=staff, count=1, by=admin)
+    given, free = module.Record.objects.assigned().first(), module.Record.objects.in_pool().first()
+    recall_records(records=module.Record.objects.with_ids([given.pk]), by=admin)
+    assign_picked(module=module, database=given.database, staff=staff, record_ids=[free.pk], by=admin)
     selection.forget()
     assert selection.count == 6
     assert selection.fingerprint != shown
