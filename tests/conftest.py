@@ -41,6 +41,25 @@ def other_staff(db):
     return UserFactory(username="tono", name="Tono Staff")
 
 
+def browser_of(user) -> Client:
+    """Signed in without a password."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def desk(admin) -> Client:
+    """The admin's browser."""
+    return browser_of(admin)
+
+
+@pytest.fixture
+def phone(staff) -> Client:
+    """The staff member's browser."""
+    return browser_of(staff)
+
+
 @pytest.fixture
 def sign_in(client):
     """Signs a person in without a password and returns their client."""

@@ -1,5 +1,6 @@
 """A list as its URL describes it: filter, order and columns, and the saved views that are names for such URLs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -44,7 +45,32 @@ class Header:
     sorted: str
 
 
-class Listing:
+class Exportable(ABC):
+    """A list that can be had as a file."""
+
+    @property
+    @abstractmethod
+    def total(self) -> int:
+        """How many rows the list has."""
+
+    @abstractmethod
+    def export_url(self, format: str) -> str:
+        """The file of exactly this list."""
+
+    @property
+    def csv_url(self) -> str:
+        return self.export_url("csv")
+
+    @property
+    def xlsx_url(self) -> str:
+        return self.export_url("xlsx")
+
+    @property
+    def is_too_long_for_xlsx(self) -> bool:
+        return self.total > MOST_XLSX_ROWS
+
+
+class Listing(Exportable):
     """`here` is the URL of the list, `kind` what its saved views are for, `name` what its exports are called."""
 
     name: str
@@ -177,20 +203,7 @@ class Listing:
         return self.url(page=str(number) if number > 1 else None)
 
     def export_url(self, format: str) -> str:
-        """The file of exactly this list."""
         return reverse(f"export_{self.name}", args=[self.module, format]) + self._query(view=None)
-
-    @property
-    def csv_url(self) -> str:
-        return self.export_url("csv")
-
-    @property
-    def xlsx_url(self) -> str:
-        return self.export_url("xlsx")
-
-    @property
-    def is_too_long_for_xlsx(self) -> bool:
-        return self.total > MOST_XLSX_ROWS
 
     # --- Filters ---
 

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.access import SignedInRequest
 from crm.distribution.access import get_batch_for
-from crm.distribution.exports import MOST_XLSX_ROWS
 from crm.distribution.figures import STATE_LABELS
 from crm.distribution.filters import search_records
 from crm.distribution.forms import KEY
 from crm.distribution.holdings import Holding, holding
+from crm.distribution.listing import Exportable
 from crm.distribution.models import BaseBatch
 from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.work_forms import WorkSearchForm
@@ -35,7 +35,7 @@ TABS = ["to_do", "reached", "responded", "said_yes"]
 VALIDATION_TABS = ["marked_valid", "marked_invalid"]
 
 
-class WorkList:
+class WorkList(Exportable):
     """What the URL says: `state` (one of WORK_STATES), `q`, `sort`, and `page` or `at`, a record to begin with.
 
     Where the filter is one that a figure counts, the length is that figure.
@@ -145,24 +145,11 @@ class WorkList:
         return keys[ROWS_PER_PAGE] if len(keys) > ROWS_PER_PAGE else None
 
     def export_url(self, format: str) -> str:
-        """The file of exactly this list."""
         if self.batch:
             path = reverse("export_batch", args=[self.module, self.batch.pk, format])
         else:
             path = reverse("export_my_records", args=[self.module, format])
         return f"{path}?{urlencode({'state': self.state, 'q': self.q, 'sort': self.sort})}"
-
-    @property
-    def csv_url(self) -> str:
-        return self.export_url("csv")
-
-    @property
-    def xlsx_url(self) -> str:
-        return self.export_url("xlsx")
-
-    @property
-    def is_too_long_for_xlsx(self) -> bool:
-        return self.total > MOST_XLSX_ROWS
 
     @property
     def tabs(self) -> list[tuple[str, Promise, str]]:

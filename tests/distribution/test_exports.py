@@ -46,20 +46,6 @@ HOSTILE = [
 
 
 @pytest.fixture
-def desk(admin) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
-def phone(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
-@pytest.fixture
 def database(make, module, admin, staff):
     """60 records, of which Sari has 7, and one of those said yes."""
     database = make.database(columns=["User", "City"])

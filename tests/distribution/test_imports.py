@@ -625,11 +625,6 @@ def test_a_command_that_fails_in_the_middle_leaves_nothing(product, failing_at):
 # --- In the browser ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def desk(sign_in, admin):
-    return sign_in(admin)
-
-
 def posted_file(sold, content: bytes, name: str = "list.csv", **fields) -> dict:
     file = SimpleUploadedFile(name, content, content_type="text/csv")
     return {"file": file, "product": sold.pk, "name": "My list", "token": OnceForm()["token"].value(), **fields}

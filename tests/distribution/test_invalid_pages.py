@@ -60,13 +60,6 @@ def mark(module: Module, ids, by: User, validation: Validation | None = Validati
     return validate_records(records=records, by=by, validation=validation, reason=REASON if validation else "")
 
 
-@pytest.fixture
-def desk(admin) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
 def shown_in(first_step: HttpResponse) -> str:
     found = re.search(r'name="expected" value="([^"]*)"', first_step.content.decode())
     return found[1] if found else ""

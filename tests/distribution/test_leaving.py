@@ -38,13 +38,6 @@ def leaver(staff, admin) -> User:
     return staff
 
 
-@pytest.fixture
-def desk(admin) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
 def held(person: User) -> dict[str, int]:
     return {module.key: module.Record.objects.held_by(person).count() for module in modules()}
 

@@ -26,13 +26,6 @@ FRAGMENT = {"HX-Request": "true", "HX-Target": "list"}
 
 
 @pytest.fixture
-def desk(admin) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
 def database(make, module, admin, staff, other_staff):
     """30 records; Sari has 8, Tono 4. Of Sari's, 3 said yes (one with a follow-up today), 1 was not reached."""
     database = make.database(columns=["User", "City"])

@@ -16,13 +16,6 @@ SAVE = "/views/save/"
 
 
 @pytest.fixture
-def desk(admin) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
 def here(module) -> str:
     return reverse("records", args=[module])
 

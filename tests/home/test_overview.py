@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -29,13 +28,6 @@ pytestmark = pytest.mark.django_db
 
 FIGURE = re.compile(r'data-figure="([^"]+)" data-object="([^"]*)" data-value="(\d+)"[^>]*?(?: href="([^"]*)")?>')
 MODULES = list(modules())
-
-
-@pytest.fixture
-def desk(admin) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
 
 
 def database_of(module, count=20):

@@ -32,14 +32,6 @@ def witness(database) -> Witness:
 
 
 @pytest.fixture
-def desk(admin) -> Client:
-    """The admin's browser."""
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
 def phone(staff) -> Client:
     """The staff member's browser."""
     client = Client()
