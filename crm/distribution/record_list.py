@@ -91,23 +91,22 @@ class RecordList(Listing):
 
     @cached_property
     def total(self) -> int:
-        if self._few is not None:
-            return len(self._few)
+        if self._found is not None:
+            return self._found[1]
         return self.rows.order_by().count() if self.filter.narrows else self._stored_total()
 
     @cached_property
-    def _few(self) -> list[int] | None:
-        """The keys of what a search finds, unless these are many: names are taken to pieces once, not to count and
-        again to put in order. None without a search."""
+    def _found(self) -> tuple[list[int], int] | None:
+        """The keys of what a search finds, or of some if these are many, and how many they are: names are taken to
+        pieces once, not to count and again to put in order. None without a search."""
         if not (self.filter.form.is_valid() and self.filter.form.cleaned_data["q"]):
             return None
-        found = self.rows.some_ids(FEW + 1)
-        return found if len(found) <= FEW else None
+        return self.rows.some_ids_and_total(FEW + 1)
 
     @property
     def ordered_rows(self) -> RecordQuerySet:
         """In the list's order. Few records, and those of one person, cost only what they are, not what all are."""
-        rows = self.rows if self._few is None else self.scope.with_ids(self._few)
+        rows = self.scope.with_ids(self._found[0]) if self._found and self.total <= FEW else self.rows
         rows = in_order(rows, self.orders, self.sort) if self.sort else rows.order_by(*self.default_order)
         return rows.found_first() if self._is_of_one_person or self.total <= FEW else rows
 

@@ -21,9 +21,7 @@ CELLS = (
 
 @dataclass(frozen=True)
 class Result:
-    """`slow` and `fast` are seconds, `goal` the most that slow / fast may be. `queries` of either may differ by one: a
-    search that finds many counts them by itself.
-    """
+    """`slow` and `fast` are seconds, `goal` the most that slow / fast may be; `queries` of either, to be the same."""
 
     name: str
     slow: float
@@ -37,7 +35,7 @@ class Result:
 
     @property
     def missed(self) -> bool:
-        return self.ratio > self.goal or self.queries[0] > self.queries[1] + 1
+        return self.ratio > self.goal or self.queries[0] != self.queries[1]
 
     def __str__(self) -> str:
         mark = "  MISSED" if self.missed else ""
