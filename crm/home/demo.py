@@ -46,6 +46,9 @@ from crm.registry import Module, get_module, modules
 
 PASSWORD = "fifty-demo-50"  # noqa: S105 (printed at the start; demo mode only)
 
+ADMINS_BEGIN = timedelta(minutes=25)
+"""So long before the staff, today."""
+
 __all__ = ["PASSWORD", "PEOPLE", "is_empty", "seed"]
 
 TIMES = """
@@ -97,7 +100,8 @@ def seed(*, scale: int) -> None:
             archive_database(database=database, by=team["admin"])
     before = max(DAYS)
     for days_ago, steps in DAYS.items():
-        _let_pass(timedelta(days=before - days_ago))
+        # What was noted so many days ago stays so when today's admins begin earlier, even just after midnight.
+        _let_pass(timedelta(days=before - days_ago) - (ADMINS_BEGIN if days_ago == 0 else timedelta()))
         before = days_ago
         for name, handover in LATER.get(days_ago, []):
             _hand_over(next(each for each in databases if each.name == name), handover, team)
@@ -111,7 +115,7 @@ def _day(days_ago: int, steps: list[Step], team: dict[str, User], dice: random.R
         if module.policy.validates and days_ago == 1:
             _answer_invalid(module, team["admin"])
     if days_ago == 0:
-        _let_pass(timedelta(minutes=25))
+        _let_pass(ADMINS_BEGIN)
     for username, person in team.items():
         if person.role == "staff" and username not in AT_REST:
             if days_ago == 1:
