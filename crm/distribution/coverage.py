@@ -1,0 +1,150 @@
+"""What reservations do to records: `reserved` and back, the conflict flag and back. One function sets it all.
+
+A record is as the reservations that cover it say (crm.reservations.covering):
+
+- in the pool: `reserved`, naming the oldest of them, or else `available`;
+- with a staff member: flagged, naming the oldest that is somebody else's and in spite of which it was not kept.
+
+Whoever changes who has a record, or puts one into the pool, settles it afterwards, and whoever changes a reservation
+settles the records that match it. Both hold the rows of the records meanwhile, so that the one who comes second sees
+what the first has done; records that are about to appear are kept apart by `lock_product`.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from django.db import connection
+
+from crm.accounts.models import User
+from crm.distribution.models import BaseDatabase, BaseRecord
+from crm.registry import module_of
+from crm.reservations.covering import covers, matches
+from crm.reservations.models import Reservation
+
+# One statement: the rows that differ from what the reservations say, and only those.
+SETTLE = """
+    WITH cover AS MATERIALIZED (
+        SELECT record_id, reservation_id, staff_id FROM ({covers}) AS c
+        WHERE record_id = ANY(%(ids)s) AND NOT reservation_id = ANY(%(without)s)
+    ), wanted AS (
+        SELECT r.id, r.status AS was, r.is_reservation_conflict AS flagged,
+               min(c.reservation_id) AS covering,
+               min(c.reservation_id) FILTER (
+                   WHERE c.staff_id <> r.assignee_id AND NOT c.reservation_id = ANY(r.kept_despite)
+               ) AS conflicting,
+               coalesce(array_agg(c.reservation_id ORDER BY c.reservation_id) FILTER (
+                   WHERE c.staff_id <> r.assignee_id AND c.reservation_id = ANY(r.kept_despite)
+               ), '{{}}') AS kept
+        FROM "{records}" r LEFT JOIN cover c ON c.record_id = r.id
+        WHERE r.id = ANY(%(ids)s) AND r.status IN ('available', 'reserved', 'assigned')
+        GROUP BY r.id
+    ), named AS (
+        SELECT w.*, CASE WHEN w.was = 'assigned' THEN w.conflicting ELSE w.covering END AS reservation_id,
+               CASE WHEN w.was = 'assigned' THEN 'assigned'
+                    WHEN w.covering IS NULL THEN 'available' ELSE 'reserved' END AS status,
+               CASE WHEN w.was = 'assigned' AND w.conflicting IS NOT NULL
+                    THEN 'Reserved by ' || u.username ELSE '' END AS reason
+        FROM wanted w
+        LEFT JOIN "{reservations}" v ON v.id = w.conflicting
+        LEFT JOIN accounts_user u ON u.id = v.staff_id
+    )
+    UPDATE "{records}" r SET
+        status = n.status,
+        reservation_id = n.reservation_id,
+        is_reservation_conflict = n.reason <> '',
+        invalid_reason = n.reason,
+        kept_despite = n.kept,
+        kept_note = CASE WHEN n.kept = '{{}}' THEN '' ELSE r.kept_note END,
+        -- As likely to be drawn next as any record that never left the pool.
+        lottery = CASE WHEN n.was = 'reserved' AND n.status = 'available'
+                       THEN (SELECT lottery_floor FROM "{databases}" d WHERE d.id = r.database_id) - ln(1 - random())
+                       ELSE r.lottery END
+    FROM named n
+    WHERE r.id = n.id
+          AND (r.status, r.reservation_id, r.is_reservation_conflict, r.invalid_reason, r.kept_despite)
+              IS DISTINCT FROM (n.status, n.reservation_id, n.reason <> '', n.reason, n.kept)
+    RETURNING r.assignee_id, n.was, r.status, n.flagged, r.is_reservation_conflict
+"""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What reservations have changed: how many records are `reserved` now and were not, and the other way round; how
+    many are flagged now and were not, by staff member, and the other way round.
+    """
+
+    reserved: int = 0
+    freed: int = 0
+    taken: Counter[int] = field(default_factory=Counter)
+    cleared: int = 0
+
+    def __add__(self, other: "Settled") -> "Settled":
+        return Settled(
+            self.reserved + other.reserved,
+            self.freed + other.freed,
+            self.taken + other.taken,
+            self.cleared + other.cleared,
+        )
+
+
+def settle(model: type[BaseRecord], ids: Collection[int], *, without: Collection[int] = ()) -> Settled:
+    """Brings these records in line with the reservations that cover them, but for those `without`.
+
+    The rows must be locked by the caller, in a statement before this one.
+    """
+    if not ids:
+        return Settled()
+    with connection.cursor() as cursor:
+        cursor.execute(_sql(SETTLE, model), {"ids": list(ids), "without": list(without)})
+        rows = cursor.fetchall()
+    return Settled(
+        reserved=sum(was != "reserved" and status == "reserved" for _who, was, status, _before, _after in rows),
+        freed=sum(was == "reserved" and status == "available" for _who, was, status, _before, _after in rows),
+        taken=Counter(who for who, _was, _status, before, after in rows if after and not before),
+        cleared=sum(before and not after for _who, _was, _status, before, after in rows),
+    )
+
+
+def locked_matches(model: type[BaseRecord], reservation_ids: Collection[int]) -> list[int]:
+    """The keys of the records that these reservations match, whether they are active or not; locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT record_id FROM ({matches(model)}) AS m WHERE reservation_id = ANY(%s)",  # noqa: S608
+            [list(reservation_ids)],
+        )
+        found = [pk for (pk,) in cursor.fetchall()]
+    return model.objects.with_ids(found).locked_ids()
+
+
+def cover_database(database: BaseDatabase) -> int:
+    """Reserves what reservations cover of records that were just added; how many. Nobody sees the records yet, and the
+    product is locked (crm.reservations.services.lock_product).
+    """
+    model = module_of(database).Record
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT record_id FROM ({covers(model)}) AS c WHERE database_id = %s",  # noqa: S608
+            [database.pk],
+        )
+        return settle(model, [pk for (pk,) in cursor.fetchall()]).reserved
+
+
+def not_for(model: type[BaseRecord], ids: Collection[int], staff: User) -> list[int]:
+    """Those of the records whose customer somebody else than `staff` has reserved."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT record_id FROM ({covers(model)}) AS c"  # noqa: S608 (the models' own names)
+            " WHERE record_id = ANY(%s) AND staff_id <> %s",
+            [list(ids), staff.pk],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _sql(text: str, model: type[BaseRecord]) -> str:
+    return text.format(
+        covers=covers(model),
+        records=model._meta.db_table,
+        databases=module_of(model).Database._meta.db_table,
+        reservations=Reservation._meta.db_table,
+    )
