@@ -1,8 +1,9 @@
-"""Constraints that PostgreSQL has and Django does not."""
+"""What PostgreSQL forbids and Django has no word for: foreign keys over several columns, and triggers that refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pgtrigger
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Model
 from django.db.models.constraints import BaseConstraint
@@ -76,3 +77,36 @@ class CompositeForeignKey(BaseConstraint):
         path, args, kwargs = super().deconstruct()
         kwargs.update(fields=self.fields, to=self.to, to_fields=self.to_fields)
         return path, args, kwargs
+
+
+def no_truncate() -> pgtrigger.Trigger:
+    """TRUNCATE has no transition table: it would empty a table without a trace in the counts or the history."""
+    return pgtrigger.Trigger(
+        name="no_truncate",
+        when=pgtrigger.Before,
+        level=pgtrigger.Statement,
+        operation=pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'TRUNCATE would bypass the counts and the history; use DELETE';",
+    )
+
+
+def refuse(message: str) -> str:
+    """What a trigger does to a change that breaks its rule."""
+    return f"RAISE EXCEPTION '%: {message}', TG_TABLE_NAME USING ERRCODE = 'check_violation';"
+
+
+def differs(columns: Iterable[str]) -> str:
+    """The condition that an update changes one of the columns."""
+    return " OR ".join(f'OLD."{column}" IS DISTINCT FROM NEW."{column}"' for column in columns)
+
+
+def final(name: str, *columns: str) -> pgtrigger.Trigger:
+    """These columns keep what they were first given. It costs nothing to an update that does not set them."""
+    return pgtrigger.Trigger(
+        name=name,
+        when=pgtrigger.Before,
+        level=pgtrigger.Row,
+        operation=pgtrigger.UpdateOf(*columns),
+        condition=pgtrigger.Condition(differs(columns)),
+        func=refuse(", ".join(columns) + " cannot be changed"),
+    )

@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "crm.accounts",
     "crm.products",
     "crm.notices",
+    "crm.reservations",
     "crm.distribution",
     "crm.home",
     "records",

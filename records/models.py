@@ -9,10 +9,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from crm.constraints import CompositeForeignKey
+from crm.constraints import CompositeForeignKey, no_truncate
 from crm.distribution.history import track_batches, track_databases, track_records
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord
-from crm.distribution.triggers import no_truncate
 
 if TYPE_CHECKING:
     from crm.accounts.models import User

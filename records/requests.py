@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import User
-from crm.distribution.assignment import back_to_pool, lock_working
+from crm.accounts.services import lock_working
+from crm.distribution.assignment import back_to_pool
+from crm.distribution.coverage import not_for
 from crm.distribution.draw import TooFew, check_in_use, draw
 from crm.distribution.models import ModuleSettings, Status
 from crm.distribution.settings import settings_of
@@ -169,7 +171,9 @@ def _approve(request: Request, *, by: User | None) -> int:
     lock_working(request.staff)
     check_in_use(request.database)
     held = Record.objects.filter(request=request).locked_ids()
-    missing = request.quantity - len(held)
+    reserved = not_for(Record, held, request.staff_id)
+    back_to_pool(Record, sorted(reserved))
+    missing = request.quantity - len(held) + len(reserved)
     if missing > 0:
         _hold(request, _draw(request.database, missing))
     batch = Batch.objects.create(database=request.database, staff=request.staff, created_by=by or request.staff)

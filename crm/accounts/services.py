@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -181,6 +181,22 @@ def lock_people(person: User, by: User | None, *others: User) -> tuple[User, Use
     rows = User.objects.filter(Q(pk__in=asked) | Q(role=Role.OWNER, is_active=True))
     now = {user.pk: user for user in rows.order_by("pk").select_for_update(no_key=True)}
     return now[person.pk], by and now[by.pk]
+
+
+def lock_working(staff: User, *, alone: bool = False) -> None:
+    """Holds the person as they are until the transaction ends, so that nobody is deactivated meanwhile.
+
+    With `alone`, nobody else holds them at the same time: what is done for this person is done one after the other.
+    """
+    lock = "FOR NO KEY UPDATE" if alone else "FOR SHARE"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT is_active AND role = %s FROM accounts_user WHERE id = %s {lock}",  # noqa: S608 (one of two)
+            [Role.STAFF, staff.pk],
+        )
+        row = cursor.fetchone()
+    if row is None or not row[0]:
+        raise Refused(_("%(name)s is not an active staff member and cannot be given records.") % {"name": staff})
 
 
 def _check_rank(by: User | None, role: str) -> None:

@@ -8,16 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Func, OuterRef, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm.accounts.models import Role, User
+from crm.accounts.models import User
+from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
+from crm.distribution.coverage import covering, not_for
 from crm.distribution.draw import TooFew, check_in_use, draw
-from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
+from crm.distribution.models import NO_CONFLICT, BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
@@ -39,7 +42,8 @@ class HandedOut:
 
 @dataclass(frozen=True)
 class Returned:
-    """What a recall or a transfer did; `skipped` records were no longer with anybody (or with that person already).
+    """What a recall or a transfer did; `skipped` records were no longer with anybody (or with that person already),
+    `reserved` ones stay where they are, because somebody else than the receiver has reserved their customers.
 
     `undo` is the key by which `crm.distribution.undo` takes it back.
     """
@@ -48,6 +52,7 @@ class Returned:
     skipped: int
     undo: UUID
     batches: tuple[BaseBatch, ...] = ()
+    reserved: int = 0
 
 
 def assign_random(
@@ -79,7 +84,8 @@ def assign_picked(
 ) -> HandedOut:
     """Hands these records to `staff`: all of them or, when one is not free any more, none.
 
-    Raises TooFew with how many are free, Refused for anything else.
+    A reserved record goes to the one who has reserved it, and to nobody else. Raises TooFew with how many are free,
+    Refused for anything else.
     """
     wanted = sorted(set(record_ids))
     if not wanted:
@@ -87,7 +93,20 @@ def assign_picked(
     with operation("records.assign", by=by):
         lock_working(staff)
         _check(module, database, staff, batch)
-        free = module.Record.objects.filter(database=database).with_ids(wanted).in_pool().locked_ids()
+        of_database = module.Record.objects.filter(database=database).with_ids(wanted)
+        free = of_database.filter(status__in=[Status.AVAILABLE, Status.RESERVED]).locked_ids()
+        reserved = not_for(module.Record, free, staff.pk)
+        free = [pk for pk in free if pk not in reserved]
+        if reserved:
+            raise TooFew(
+                ngettext(
+                    "%(n)d of the chosen records is reserved by somebody else. Nothing was assigned.",
+                    "%(n)d of the chosen records are reserved by somebody else. Nothing was assigned.",
+                    len(reserved),
+                )
+                % {"n": len(reserved)},
+                possible=len(free),
+            )
         if len(free) < len(wanted):
             raise TooFew(
                 _("%(missing)s of the %(count)s chosen records are not available any more. Nothing was assigned.")
@@ -118,14 +137,17 @@ def recall_records(*, records: RecordQuerySet, by: User) -> Returned:
 def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned:
     """Hands assigned records of the selection on to another staff member, in a new batch for each database.
 
-    Records that nobody has any more, or that `to` has already, are left alone.
+    Records that nobody has any more, that `to` has already, or whose customer is reserved by a third person, are left
+    alone.
     """
     model = records.model
     Batch = module_of(model).Batch
     with operation("records.transfer", by=by) as key:
         lock_working(to)
         selected = records.count()
-        ids = records.assigned().exclude(assignee=to).locked_ids()
+        locked = records.assigned().exclude(assignee=to).locked_ids()
+        reserved = not_for(model, locked, to.pk)
+        ids = [pk for pk in locked if pk not in reserved]
         moving = model.objects.with_ids(ids)
         losers = _holders(model, ids)
         batches = Batch.objects.bulk_create(
@@ -139,6 +161,7 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
             assigned_at=Now(),
             batch_id=Subquery(new_batch.values("pk")[:1]),
             replaces=None,  # what it took the place of stays in the batch it leaves
+            **NO_CONFLICT,  # who else has reserved it is left out
         )
         notify_each(
             kind=Kind.RECORDS_TAKEN_BACK,
@@ -155,22 +178,30 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
         batches = list(Batch.objects.filter(pk__in=[batch.pk for batch in batches]).select_related("database", "staff"))
         _tell_received([(batch, batch.received_count) for batch in batches])
         settle_invalid_alerts(module_of(model), to)
-        return Returned(count=len(ids), skipped=selected - len(ids), batches=tuple(batches), undo=key)
+        skipped = selected - len(locked)
+        return Returned(len(ids), skipped, undo=key, batches=tuple(batches), reserved=len(reserved))
 
 
 def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
     """The one way back: clears what an assignment left and draws a new lottery number. Returns how many rows.
 
-    The rows must be locked by the caller.
+    Reserved if a reservation covers it, else available. The rows must be locked by the caller.
     """
     floor = module_of(model).Database.objects.filter(pk=OuterRef("database_id"))
     # Above the floor, exponentially distributed: as likely to be drawn next as any record that never left.
     fresh = Func(template="(-ln(1 - random()))", output_field=models.FloatField())
-    return model.objects.with_ids(ids).update(
-        status=Status.AVAILABLE,
-        **model.CLEARED_IN_POOL,
-        lottery=Subquery(floor.values("lottery_floor")) + fresh,
-    )
+    clean = {**model.CLEARED_IN_POOL, "lottery": Subquery(floor.values("lottery_floor")) + fresh}
+    covered = covering(model, ids)
+    freed = model.objects.with_ids(set(ids) - covered.keys()).update(**{**clean, "status": Status.AVAILABLE})
+    kept = 0
+    if covered:
+        pairs = "SELECT v FROM unnest(%s::bigint[], %s::bigint[]) AS pair(r, v)"
+        named = f'{pairs} WHERE r = "{model._meta.db_table}".id'
+        by_record = RawSQL(named, [list(covered), list(covered.values())])  # noqa: S611 (the model's own name)
+        kept = model.objects.with_ids(covered).update(
+            **{**clean, "status": Status.RESERVED, "reservation_id": by_record}
+        )
+    return freed + kept
 
 
 def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch | None) -> None:
@@ -183,32 +214,18 @@ def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch
         raise Refused(_("That batch belongs to another database or another person."))
 
 
-def lock_working(staff: User, *, alone: bool = False) -> None:
-    """Holds the person as they are until the transaction ends, so that nobody is deactivated meanwhile.
-
-    With `alone`, nobody else holds them at the same time: what is done for this person is done one after the other.
-    """
-    lock = "FOR NO KEY UPDATE" if alone else "FOR SHARE"
-    with transaction.get_connection().cursor() as cursor:
-        cursor.execute(
-            f"SELECT is_active AND role = %s FROM accounts_user WHERE id = %s {lock}",  # noqa: S608 (one of two)
-            [Role.STAFF, staff.pk],
-        )
-        row = cursor.fetchone()
-    if row is None or not row[0]:
-        raise Refused(_("%(name)s is not an active staff member and cannot be given records.") % {"name": staff})
-
-
 def _hand_out(
     module: Module, database: BaseDatabase, staff: User, by: User, batch: BaseBatch | None, ids: list[int]
 ) -> HandedOut:
-    """The rows are locked and in the pool."""
+    """The rows are locked, in the pool, and reserved by nobody else."""
     if batch is None:
         batch = module.Batch.objects.create(database=database, staff=staff, created_by=by)
     updated = (
         module.Record.objects.with_ids(ids)
-        .in_pool()
-        .update(status=Status.ASSIGNED, assignee=staff, assigned_by=by, assigned_at=Now(), batch=batch)
+        .filter(status__in=[Status.AVAILABLE, Status.RESERVED])
+        .update(
+            status=Status.ASSIGNED, reservation=None, assignee=staff, assigned_by=by, assigned_at=Now(), batch=batch
+        )
     )
     if updated != len(ids):
         raise RuntimeError(f"{updated} of {len(ids)} locked records were updated")

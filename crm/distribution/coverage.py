@@ -7,17 +7,16 @@ A record is as the reservations that cover it say (crm.reservations.covering):
 
 Whoever changes who has a record, or puts one into the pool, settles it afterwards, and whoever changes a reservation
 settles the records that match it. Both hold the rows of the records meanwhile, so that the one who comes second sees
-what the first has done; records that are about to appear are kept apart by `lock_product`.
+what the first has done; records that are about to appear are kept apart by `crm.reservations.services.lock_products`.
 """
 
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 
-from crm.accounts.models import User
-from crm.distribution.models import BaseDatabase, BaseRecord
 from crm.registry import module_of
 from crm.reservations.covering import covers, matches
 from crm.reservations.models import Reservation
@@ -79,6 +78,10 @@ class Settled:
     taken: Counter[int] = field(default_factory=Counter)
     cleared: int = 0
 
+    @property
+    def conflicts(self) -> int:
+        return self.taken.total()
+
     def __add__(self, other: "Settled") -> "Settled":
         return Settled(
             self.reserved + other.reserved,
@@ -88,16 +91,14 @@ class Settled:
         )
 
 
-def settle(model: type[BaseRecord], ids: Collection[int], *, without: Collection[int] = ()) -> Settled:
+def settle(model: Any, ids: Collection[int], *, without: Collection[int] = ()) -> Settled:
     """Brings these records in line with the reservations that cover them, but for those `without`.
 
     The rows must be locked by the caller, in a statement before this one.
     """
     if not ids:
         return Settled()
-    with connection.cursor() as cursor:
-        cursor.execute(_sql(SETTLE, model), {"ids": list(ids), "without": list(without)})
-        rows = cursor.fetchall()
+    rows = _ask(model, SETTLE, {"ids": list(ids), "without": list(without)})
     return Settled(
         reserved=sum(was != "reserved" and status == "reserved" for _who, was, status, _before, _after in rows),
         freed=sum(was == "reserved" and status == "available" for _who, was, status, _before, _after in rows),
@@ -106,45 +107,57 @@ def settle(model: type[BaseRecord], ids: Collection[int], *, without: Collection
     )
 
 
-def locked_matches(model: type[BaseRecord], reservation_ids: Collection[int]) -> list[int]:
+def locked_matches(model: Any, reservation_ids: Collection[int]) -> list[int]:
     """The keys of the records that these reservations match, whether they are active or not; locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT record_id FROM ({matches(model)}) AS m WHERE reservation_id = ANY(%s)",  # noqa: S608
-            [list(reservation_ids)],
-        )
-        found = [pk for (pk,) in cursor.fetchall()]
-    return model.objects.with_ids(found).locked_ids()
+    found = _ask(
+        model,
+        "SELECT DISTINCT record_id FROM ({matches}) AS m WHERE reservation_id = ANY(%(ids)s)",
+        {"ids": list(reservation_ids)},
+    )
+    return model.objects.with_ids([pk for (pk,) in found]).locked_ids()
 
 
-def cover_database(database: BaseDatabase) -> int:
-    """Reserves what reservations cover of records that were just added; how many. Nobody sees the records yet, and the
-    product is locked (crm.reservations.services.lock_product).
+def cover_database(database: Any) -> int:
+    """Reserves what reservations cover of records that were just added; how many. Nobody else sees the records yet, and
+    the product is locked.
     """
     model = module_of(database).Record
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT record_id FROM ({covers(model)}) AS c WHERE database_id = %s",  # noqa: S608
-            [database.pk],
-        )
-        return settle(model, [pk for (pk,) in cursor.fetchall()]).reserved
-
-
-def not_for(model: type[BaseRecord], ids: Collection[int], staff: User) -> list[int]:
-    """Those of the records whose customer somebody else than `staff` has reserved."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT record_id FROM ({covers(model)}) AS c"  # noqa: S608 (the models' own names)
-            " WHERE record_id = ANY(%s) AND staff_id <> %s",
-            [list(ids), staff.pk],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
-
-
-def _sql(text: str, model: type[BaseRecord]) -> str:
-    return text.format(
-        covers=covers(model),
-        records=model._meta.db_table,
-        databases=module_of(model).Database._meta.db_table,
-        reservations=Reservation._meta.db_table,
+    found = _ask(
+        model, "SELECT DISTINCT record_id FROM ({covers}) AS c WHERE database_id = %(pk)s", {"pk": database.pk}
     )
+    return settle(model, [pk for (pk,) in found]).reserved
+
+
+def covering(model: Any, ids: Collection[int]) -> dict[int, int]:
+    """Those of the records that are covered, each with the oldest reservation that covers it."""
+    rows = _ask(
+        model,
+        "SELECT record_id, min(reservation_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) GROUP BY 1",
+        {"ids": list(ids)},
+    )
+    return dict(rows)
+
+
+def not_for(model: Any, ids: Collection[int], staff_id: int) -> set[int]:
+    """Those of the records whose customer somebody else than this staff member has reserved."""
+    rows = _ask(
+        model,
+        "SELECT DISTINCT record_id FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) AND staff_id <> %(staff)s",
+        {"ids": list(ids), "staff": staff_id},
+    )
+    return {pk for (pk,) in rows}
+
+
+def _ask(model: Any, text: str, values: dict[str, Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            text.format(
+                covers=covers(model),
+                matches=matches(model),
+                records=model._meta.db_table,
+                databases=module_of(model).Database._meta.db_table,
+                reservations=Reservation._meta.db_table,
+            ),
+            values,
+        )
+        return cursor.fetchall()

@@ -14,7 +14,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from crm.distribution.triggers import no_truncate
+from crm.constraints import no_truncate
 
 M = TypeVar("M", bound=type[models.Model])
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from crm.accounts.models import User
-from crm.accounts.services import deactivate_person, lock_people
-from crm.distribution.assignment import lock_working, recall_records, transfer_records
+from crm.accounts.services import deactivate_person, lock_people, lock_working
+from crm.distribution.assignment import recall_records, transfer_records
 from crm.distribution.holdings import Holding, holding
 from crm.errors import Refused
 from crm.figures import get_figure

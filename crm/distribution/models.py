@@ -16,8 +16,9 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from crm.constraints import CompositeForeignKey
+from crm.constraints import CompositeForeignKey, final, no_truncate
 from crm.distribution import triggers
+from crm.distribution.conflict_log import Conflict, log_conflicts
 from crm.distribution.desk import ModuleSettings, SavedView, Submission
 from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
 from crm.distribution.names import name_order, name_words
@@ -29,6 +30,7 @@ __all__ = [
     "BaseBatch",
     "BaseDatabase",
     "BaseRecord",
+    "Conflict",
     "LeftOutRow",
     "ModuleSettings",
     "SavedView",
@@ -78,6 +80,14 @@ class Validation(models.TextChoices):
 # record returns to the pool; the history keeps it.
 NO_WORK = {"reach": "", "response": "", "responded_at": None, "note": "", "follow_up_on": None, "worked_at": None}
 NO_VALIDATION = {"validation": "", "validation_reason": "", "validated_at": None, "validated_by": None}
+
+NO_CONFLICT = {
+    "reservation": None,
+    "is_reservation_conflict": False,
+    "invalid_reason": "",
+    "kept_despite": [],
+    "kept_note": "",
+}
 
 ASKED_BY_STATES = ("reach", "response", "validation")
 """What all of WORK_STATES but those about a day are about."""
@@ -174,7 +184,7 @@ class BaseDatabase(models.Model):
         triggers = [
             triggers.counts_are_kept_here(DATABASE_COUNTS),
             triggers.counts_start_at_zero(DATABASE_COUNTS),
-            triggers.final("product_is_final", "id", "product_id"),
+            final("product_is_final", "id", "product_id"),
         ]
 
     def __str__(self) -> str:
@@ -240,7 +250,7 @@ class BaseBatch(models.Model):
         triggers = [
             triggers.counts_are_kept_here(BATCH_COUNTS),
             triggers.counts_start_at_zero(BATCH_COUNTS),
-            triggers.final("owner_is_final", "id", "database_id", "staff_id"),
+            final("owner_is_final", "id", "database_id", "staff_id"),
         ]
 
     def __str__(self) -> str:
@@ -298,8 +308,15 @@ class BaseRecord(models.Model):
     assignee = _person()
     assigned_at = models.DateTimeField(null=True, blank=True)
     assigned_by = _person()
+    reservation = models.ForeignKey(
+        "reservations.Reservation", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    """Of a reserved record the reservation that covers it, of one in conflict the one that it conflicts with."""
     is_reservation_conflict = models.BooleanField(default=False, db_default=False)
     invalid_reason = models.TextField(blank=True, default="", db_default="")
+    kept_despite = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True)
+    """The reservations in spite of which an admin has left it with its staff member, and why."""
+    kept_note = models.CharField(max_length=300, blank=True, default="", db_default="")
     archived_at = models.DateTimeField(null=True, blank=True)
     archived_by = _person()
     archive_reason = models.TextField(blank=True, default="", db_default="")
@@ -331,8 +348,7 @@ class BaseRecord(models.Model):
         "assigned_at": None,
         "assigned_by": None,
         "batch": None,
-        "is_reservation_conflict": False,
-        "invalid_reason": "",
+        **NO_CONFLICT,
         "archived_at": None,
         "archived_by": None,
         "archive_reason": "",
@@ -425,6 +441,17 @@ class BaseRecord(models.Model):
                 condition=Q(is_reservation_conflict=False) | (Q(status=Status.ASSIGNED) & ~Q(invalid_reason="")),
                 name="%(app_label)s_record_conflict_on_assigned",
             ),
+            models.CheckConstraint(
+                condition=Q(reservation=None, is_reservation_conflict=False) & ~Q(status=Status.RESERVED)
+                | Q(reservation__isnull=False, status=Status.RESERVED)
+                | Q(reservation__isnull=False, is_reservation_conflict=True),
+                name="%(app_label)s_record_names_its_reservation",
+            ),
+            models.CheckConstraint(
+                condition=Q(kept_despite=[], kept_note="")
+                | (Q(status=Status.ASSIGNED) & ~Q(kept_despite=[]) & ~Q(kept_note="")),
+                name="%(app_label)s_record_kept_with_note",
+            ),
             # The composite key below says nothing about a row without assignee.
             models.CheckConstraint(
                 condition=Q(batch=None) | Q(assignee__isnull=False), name="%(app_label)s_record_batch_of_somebody"
@@ -468,6 +495,11 @@ class BaseRecord(models.Model):
                 fields=["database", "row_number"],
                 name="%(app_label)s_record_conflict",
                 condition=Q(is_reservation_conflict=True),
+            ),
+            models.Index(
+                fields=["reservation"],
+                name="%(app_label)s_record_reservation",
+                condition=Q(reservation__isnull=False),
             ),
             models.Index(
                 fields=["assignee", "follow_up_on"],
@@ -523,8 +555,9 @@ class BaseRecord(models.Model):
             triggers.count_inserted(),
             triggers.count_updated(),
             triggers.count_deleted(),
-            triggers.no_truncate(),
-            triggers.final("import_is_final", *IMPORTED_COLUMNS),
+            log_conflicts(),
+            no_truncate(),
+            final("import_is_final", *IMPORTED_COLUMNS),
         ]
 
     def __str__(self) -> str:

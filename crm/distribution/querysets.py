@@ -11,6 +11,8 @@ from django.db.models import CharField, Count, F, Q, Value
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from crm.distribution import coverage
+
 if TYPE_CHECKING:
     from crm.accounts.models import User
 
@@ -111,6 +113,12 @@ class RecordQuerySet(models.QuerySet):
         """Locks the rows in the order of their keys, so that two writers never wait for each other in a ring."""
         # Of a filter that looks at the database, the row of the database is not to be locked, or not before these.
         return list(self.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+
+    def locked_matches(self, reservation_ids: Collection[int]) -> list[int]:
+        return coverage.locked_matches(self.model, reservation_ids)
+
+    def settle(self, ids: Collection[int], *, without: Collection[int] = ()) -> coverage.Settled:
+        return coverage.settle(self.model, ids, without=without)
 
     def delete_ids(self, ids: list[int]) -> int:
         """Deletes these records for good, in one statement; how many. The history keeps what they were.

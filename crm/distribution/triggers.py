@@ -1,4 +1,4 @@
-"""The triggers that keep the stored counts, and those that protect what must not change.
+"""The triggers that keep the stored counts, and those that protect them.
 
 The counts are kept by statement-level triggers with transition tables, so that bulk updates, COPY and raw SQL keep
 them right too, for one more pass over the rows of the statement. Each statement is first summed up into *moves*
@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pgtrigger
+
+from crm.constraints import differs, refuse
 
 MOVES_OF_INSERT = """
     SELECT database_id, batch_id, status, is_reservation_conflict AS conflict, count(*) AS n,
@@ -147,37 +149,6 @@ def count_deleted() -> pgtrigger.Trigger:
     return _count("count_deleted", pgtrigger.Delete, MOVES_OF_DELETE, old="old_rows")
 
 
-def no_truncate() -> pgtrigger.Trigger:
-    """TRUNCATE has no transition table: it would empty a table without a trace in the counts or the history."""
-    return pgtrigger.Trigger(
-        name="no_truncate",
-        when=pgtrigger.Before,
-        level=pgtrigger.Statement,
-        operation=pgtrigger.Truncate,
-        func="RAISE EXCEPTION 'TRUNCATE would bypass the counts and the history; use DELETE';",
-    )
-
-
-def _refuse(message: str) -> str:
-    return f"RAISE EXCEPTION '%: {message}', TG_TABLE_NAME USING ERRCODE = 'check_violation';"
-
-
-def _differs(columns: Iterable[str]) -> str:
-    return " OR ".join(f'OLD."{column}" IS DISTINCT FROM NEW."{column}"' for column in columns)
-
-
-def final(name: str, *columns: str) -> pgtrigger.Trigger:
-    """These columns keep what they were first given. It costs nothing to an update that does not set them."""
-    return pgtrigger.Trigger(
-        name=name,
-        when=pgtrigger.Before,
-        level=pgtrigger.Row,
-        operation=pgtrigger.UpdateOf(*columns),
-        condition=pgtrigger.Condition(_differs(columns)),
-        func=_refuse(", ".join(columns) + " cannot be changed"),
-    )
-
-
 def counts_are_kept_here(columns: Iterable[str]) -> pgtrigger.Trigger:
     """Only a trigger on the records changes a stored count (at depth 1 or more); no UPDATE of anybody does."""
     columns = tuple(columns)
@@ -186,8 +157,8 @@ def counts_are_kept_here(columns: Iterable[str]) -> pgtrigger.Trigger:
         when=pgtrigger.Before,
         level=pgtrigger.Row,
         operation=pgtrigger.UpdateOf(*columns),
-        condition=pgtrigger.Condition(f"pg_trigger_depth() = 0 AND ({_differs(columns)})"),
-        func=_refuse("stored counts are kept by the triggers on the records"),
+        condition=pgtrigger.Condition(f"pg_trigger_depth() = 0 AND ({differs(columns)})"),
+        func=refuse("stored counts are kept by the triggers on the records"),
     )
 
 
@@ -198,5 +169,5 @@ def counts_start_at_zero(columns: Iterable[str]) -> pgtrigger.Trigger:
         level=pgtrigger.Row,
         operation=pgtrigger.Insert,
         condition=pgtrigger.Condition(" OR ".join(f'NEW."{column}" <> 0' for column in columns)),
-        func=_refuse("stored counts start at zero"),
+        func=refuse("stored counts start at zero"),
     )

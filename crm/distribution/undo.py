@@ -12,17 +12,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import User
+from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.distribution.assignment import lock_working
 from crm.distribution.models import IMPORTED_COLUMNS
 from crm.errors import Refused
 from crm.history import operation
 from crm.notices.models import Kind
 from crm.notices.services import notify_each
 from crm.registry import Module
+from crm.reservations.telling import tell_taken
 
 OF_STAFF = ["records.work", "records.validate"]
-OF_ADMINS = ["records.recall", "records.transfer"]
+OF_ADMINS = ["records.recall", "records.transfer", "conflict.hand_over"]
 """The operations that can be taken back. Each begins with records that are with a staff member."""
 
 # Of each record that the operation changed: its newest event of the operation.
@@ -60,7 +61,7 @@ PUT_BACK = f"""
     WHERE r.id = after.pgh_obj_id AND before.status = 'assigned' AND after.status <> 'archived'
           AND NOT EXISTS (SELECT 1 FROM "{{events}}" e WHERE e.pgh_obj_id = r.id AND e.pgh_id > after.pgh_id)
           AND ({{of_record}}) IS NOT DISTINCT FROM ({{of_after}})
-    RETURNING before.assignee_id, after.assignee_id
+    RETURNING r.id, before.assignee_id, after.assignee_id
 """  # noqa: S608 (a constant of this file)
 # What a record took the place of may be gone by now, or another may have its place.
 STILL_REPLACED = """
@@ -68,6 +69,11 @@ STILL_REPLACED = """
                    WHERE o.id = before.replaces_id AND o.status = 'archived' AND o.batch_id = before.batch_id
                          AND NOT EXISTS (SELECT 1 FROM "{records}" x WHERE x.replaces_id = o.id AND x.id <> r.id))
 """
+
+
+# What reservations do to a record is as they are now; one in the pool names none of those that cover it any more.
+SETTLED_AFTER = ("reservation_id", "is_reservation_conflict", "invalid_reason")
+RESERVATION = "reservation_id = CASE WHEN r.status = 'assigned' THEN r.reservation_id END"
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,8 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
         "of_record": ", ".join(f"r.{name}" for name in columns),
         "of_after": ", ".join(f"after.{name}" for name in columns),
     }
-    plain = [f"{name} = before.{name}" for name in columns if name != "replaces_id"]
-    names["assignments"] = ", ".join([*plain, STILL_REPLACED.format(**names)])
+    plain = [f"{name} = before.{name}" for name in columns if name not in ("replaces_id", *SETTLED_AFTER)]
+    names["assignments"] = ", ".join([*plain, RESERVATION, STILL_REPLACED.format(**names)])
     undoable = OF_ADMINS if by.is_admin else OF_STAFF
     values: dict[str, Any] = {"key": key, "user": by.pk, "undoable": undoable}
     with operation("records.undo", by=by), connection.cursor() as cursor:
@@ -103,10 +109,12 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
             lock_working(people[pk])
         cursor.execute((CHANGED + LOCK).format(**names), values)
         cursor.execute((CHANGED + PUT_BACK).format(**names), values)
-        moves = Counter(cursor.fetchall())
+        back = cursor.fetchall()
+        moves = Counter((before, after) for _pk, before, after in back)
         done = Undone(moves.total(), sum(holders.values()) - moves.total())
         if not done.count:
             raise Refused(_("The records have been changed since, so this cannot be undone. Nothing was changed."))
+        tell_taken({module: records.objects.settle([pk for pk, _before, _after in back]).taken})
         _tell(moves)
         settle_invalid_alerts(module, *people.values())
         return done

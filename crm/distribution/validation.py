@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import User
+from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.distribution.assignment import back_to_pool, lock_working
+from crm.distribution.assignment import back_to_pool
 from crm.distribution.draw import draw
-from crm.distribution.models import NO_VALIDATION, Status, Validation
+from crm.distribution.models import NO_CONFLICT, NO_VALIDATION, Status, Validation
 from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.settings import settings_of
 from crm.errors import Refused
@@ -160,8 +161,7 @@ def _archive(module: Module, ids: list[int], by: User) -> None:
         archived_at=Now(),
         archived_by=by,
         archive_reason=F("validation_reason"),
-        is_reservation_conflict=False,
-        invalid_reason="",
+        **NO_CONFLICT,
     )
 
 

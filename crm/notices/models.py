@@ -15,6 +15,10 @@ class Kind(models.TextChoices):
     REQUEST_MADE = "request_made", _("Requests made")
     INVALID_WAITING = "invalid_waiting", _("Invalid records waiting")
     INVALID_ANSWERED = "invalid_answered", _("Invalid records answered")
+    RESERVATION_ASKED = "reservation_asked", _("Reservations asked for")
+    RESERVATION_DECIDED = "reservation_decided", _("Reservations decided")
+    RESERVATION_ENDING = "reservation_ending", _("Reservations ending")
+    RECORDS_RESERVED = "records_reserved", _("Records taken by a reservation")
     UPLOAD_READ = "upload_read", _("Upload ready to import")
     IMPORT_FINISHED = "import_finished", _("Import finished")
     IMPORT_FAILED = "import_failed", _("Import failed")
@@ -30,10 +34,14 @@ OF_STAFF: dict[Kind, Promise] = {
     Kind.RECORDS_TAKEN_BACK: _("Records are taken back from you, or handed to somebody else."),
     Kind.REQUEST_DECIDED: _("An admin answers your request for records."),
     Kind.INVALID_ANSWERED: _("Records that you marked as invalid are replaced or archived."),
+    Kind.RESERVATION_DECIDED: _("An admin answers, moves or releases a reservation of yours."),
+    Kind.RESERVATION_ENDING: _("A reservation of yours ends soon, or has ended."),
+    Kind.RECORDS_RESERVED: _("A customer that you have is reserved by somebody else."),
 }
 OF_ADMINS: dict[Kind, Promise] = {
     Kind.REQUEST_MADE: _("A staff member asks for records and waits for you."),
     Kind.INVALID_WAITING: _("A staff member has invalid records that wait for you."),
+    Kind.RESERVATION_ASKED: _("A staff member asks for a reservation and waits for you."),
     Kind.UPLOAD_READ: _("A file that you uploaded is read, and its preview is ready."),
     Kind.IMPORT_FINISHED: _("A file that you uploaded is imported."),
     Kind.IMPORT_FAILED: _("A file that you uploaded could not be imported."),

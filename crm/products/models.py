@@ -25,6 +25,18 @@ class Product(models.Model):
         help_text=_("{name}, {id}, {product} and {staff} are filled in. Empty opens the chat without a message."),
     )
     is_active = models.BooleanField(_("active"), default=True, db_default=True)
+    grace_days = models.PositiveSmallIntegerField(
+        _("grace days"),
+        null=True,
+        blank=True,
+        help_text=_("A reservation ends so many days after the last deposit. Empty: as for all products."),
+    )
+    warning_days = models.PositiveSmallIntegerField(
+        _("warning days"),
+        null=True,
+        blank=True,
+        help_text=_("Its owner is warned so many days before it ends. Empty: as for all products."),
+    )
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     objects = ProductQuerySet.as_manager()
@@ -36,6 +48,9 @@ class Product(models.Model):
                 Lower("name"), name="product_name_once", violation_error_message=_("There is a product of this name.")
             ),
             models.CheckConstraint(condition=~Q(name=""), name="product_has_name"),
+            models.CheckConstraint(
+                condition=Q(grace_days=None) | Q(grace_days__gt=0), name="product_reservations_last_a_day"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from crm.accounts.models import User
-from crm.distribution.assignment import assign_random, lock_working, recall_records, transfer_records
+from crm.accounts.services import lock_working
+from crm.distribution.assignment import assign_random, recall_records, transfer_records
 from crm.distribution.forms import OnceForm
 from crm.distribution.leaving import belongings_of, deactivate_with_records
 from crm.distribution.models import Validation

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django_q.tasks import async_task
 
 from crm.accounts.models import User
+from crm.distribution.coverage import cover_database
 from crm.distribution.imports.incoming import Incoming, Progress, Report
 from crm.distribution.imports.mapping import Mapping, suggest_mapping
 from crm.distribution.imports.models import NAME_MAX_LENGTH, State, Upload, UploadPart
@@ -38,6 +39,7 @@ from crm.notices.models import Kind
 from crm.notices.services import notify
 from crm.products.models import Product
 from crm.registry import Module, get_module
+from crm.reservations.services import lock_products
 
 PART_BYTES = 1_000_000
 
@@ -132,6 +134,8 @@ def import_upload(upload: Upload, by: User | None, progress: Progress = no_progr
             mapping=mapping.to_dict(),
             report=report.to_dict(),
         )
+        lock_products([upload.product_id], alone=True)  # last, because reservations of the product wait from here on
+        cover_database(database)
         database.refresh_from_db()
         _tell(upload, Kind.IMPORT_FINISHED, _("“%(name)s” is imported."), database.get_absolute_url())
     return database
