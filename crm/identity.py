@@ -5,8 +5,12 @@ compares `customer_key` or `phone_key` and nothing else.
 """
 
 import re
+from collections.abc import Sequence
 
-from django.db.models import F, Func, TextField, Value
+from django.db import connection
+from django.db.models import Expression, F, Func, TextField, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.sql import Query
 
 # Named one by one, because what `\s` matches depends on the server's locale: ASCII white space, the no-break
 # space, the widths of U+2000 to U+200A, the zero-width space, line separators, and the byte-order mark.
@@ -17,7 +21,7 @@ _ONLY_WHITE_SPACE = re.compile(WHITE_SPACE)
 CUSTOMER_ID_MAX_LENGTH = 255
 
 
-def customer_key(customer_id: str | Value = "customer_id") -> Func:
+def customer_key(customer_id: str | Expression = "customer_id") -> Func:
     """The expression for the key of a customer id: trimmed, inner white space collapsed, upper case.
 
     Of a column, for a `GeneratedField`, so that no writer can store a key that does not belong to its id; or of a
@@ -29,6 +33,18 @@ def customer_key(customer_id: str | Value = "customer_id") -> Func:
     )
     trimmed = Func(collapsed, function="btrim", output_field=TextField())
     return Func(trimmed, function="upper", output_field=TextField())
+
+
+def keys_of(customer_ids: Sequence[str]) -> list[str]:
+    """The key of each of the ids, as PostgreSQL computes it; in one statement."""
+    compiler = Query(None).get_compiler(connection=connection)
+    sql, params = compiler.compile(customer_key(RawSQL("typed.id", [])))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {sql} FROM unnest(%s::text[]) WITH ORDINALITY AS typed(id, number) ORDER BY number",  # noqa: S608
+            [*params, list(customer_ids)],
+        )
+        return [key for (key,) in cursor.fetchall()]
 
 
 def is_blank(customer_id: str) -> bool:

@@ -75,8 +75,13 @@ def edit_person(*, person: User, username: str, name: str, email: str, by: User 
     with operation("person.edit", by=by):
         person, by = lock_people(person, by)
         _check_rank(by, person.role)
+        before = person.username
         _describe(person, username=username, name=name, email=email)
         _save(person)
+        if person.username != before:
+            for module in modules():  # the reasons of conflicts name the owner of the reservation
+                flagged = module.Record.objects.filter(is_reservation_conflict=True, reservation__staff=person)
+                module.Record.objects.settle(flagged.locked_ids())
         return person
 
 
@@ -222,6 +227,8 @@ def _check_holds_nothing(person: User) -> None:
             _("%(person)s holds records in %(modules)s. Recall or transfer them first.")
             % {"person": person, "modules": ", ".join(held)}
         )
+    if person.reservations.filter(status__in=["pending", "active"]).exists():
+        raise Refused(_("%(person)s has reservations. Move or release them first.") % {"person": person})
 
 
 def _withdraw(person: User, by: User | None) -> None:

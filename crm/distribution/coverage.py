@@ -67,6 +67,22 @@ SETTLE = """
 """
 
 
+# The reservations that a record is kept in spite of are all of others that cover it now.
+KEEP = """
+    UPDATE "{records}" r SET
+        kept_despite = o.reservations, kept_note = %(note)s,
+        is_reservation_conflict = false, reservation_id = NULL, invalid_reason = ''
+    FROM (
+        SELECT c.record_id, array_agg(c.reservation_id ORDER BY c.reservation_id) AS reservations
+        FROM ({covers}) AS c JOIN "{records}" held ON held.id = c.record_id
+        WHERE c.record_id = ANY(%(ids)s) AND c.staff_id <> held.assignee_id
+        GROUP BY 1
+    ) AS o
+    WHERE r.id = o.record_id AND r.is_reservation_conflict
+    RETURNING r.id
+"""
+
+
 @dataclass(frozen=True)
 class Settled:
     """What reservations have changed: how many records are `reserved` now and were not, and the other way round; how
@@ -107,14 +123,14 @@ def settle(model: Any, ids: Collection[int], *, without: Collection[int] = ()) -
     )
 
 
-def locked_matches(model: Any, reservation_ids: Collection[int]) -> list[int]:
-    """The keys of the records that these reservations match, whether they are active or not; locked."""
+def match_ids(model: Any, reservation_ids: Collection[int]) -> list[int]:
+    """The keys of the records that these reservations match, whether they are active or not."""
     found = _ask(
         model,
         "SELECT DISTINCT record_id FROM ({matches}) AS m WHERE reservation_id = ANY(%(ids)s)",
         {"ids": list(reservation_ids)},
     )
-    return model.objects.with_ids([pk for (pk,) in found]).locked_ids()
+    return [pk for (pk,) in found]
 
 
 def cover_database(database: Any) -> int:
@@ -128,12 +144,15 @@ def cover_database(database: Any) -> int:
     return settle(model, [pk for (pk,) in found]).reserved
 
 
-def covering(model: Any, ids: Collection[int]) -> dict[int, int]:
-    """Those of the records that are covered, each with the oldest reservation that covers it."""
+def covering(model: Any, ids: Collection[int], *, among: Collection[int] | None = None) -> dict[int, int]:
+    """Those of the records that are covered, each with the oldest reservation that covers it; or the oldest of those
+    `among` which it is to be looked for.
+    """
     rows = _ask(
         model,
-        "SELECT record_id, min(reservation_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) GROUP BY 1",
-        {"ids": list(ids)},
+        "SELECT record_id, min(reservation_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s)"
+        " AND (%(among)s::bigint[] IS NULL OR reservation_id = ANY(%(among)s)) GROUP BY 1",
+        {"ids": list(ids), "among": None if among is None else list(among)},
     )
     return dict(rows)
 
@@ -146,6 +165,11 @@ def not_for(model: Any, ids: Collection[int], staff_id: int) -> set[int]:
         {"ids": list(ids), "staff": staff_id},
     )
     return {pk for (pk,) in rows}
+
+
+def keep_in_spite(model: Any, ids: Collection[int], note: str) -> int:
+    """Clears the flags of these locked records for as long as no other reservation covers them; how many."""
+    return len(_ask(model, KEEP, {"ids": list(ids), "note": note}))
 
 
 def _ask(model: Any, text: str, values: dict[str, Any]) -> list[Any]:

@@ -165,8 +165,8 @@ class LeaveForm(ConfirmForm):
     said when the person holds any, and somebody else could be given them."""
 
     what = forms.ChoiceField(
-        label=_("Their records go"),
-        choices=[("pools", _("back to the pools")), ("people", _("to other people, evenly"))],
+        label=_("Their records and reservations"),
+        choices=[("pools", _("go back to the pools, and end")), ("people", _("go to other people, evenly"))],
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         initial="pools",
     )

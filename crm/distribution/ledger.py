@@ -61,6 +61,15 @@ OPERATIONS: dict[str, str | Promise] = {
     "request.reject": _("Request turned down"),
     "request.cancel": _("Request withdrawn"),
     "person.leave": _("The staff member left"),
+    "person.edit": _("The reservation's owner was renamed"),
+    "conflict.hand_over": _("Handed to the owner of the reservation"),
+    "conflict.keep": _("Kept in spite of a reservation"),
+    "reservation.add": _("Reserved"),
+    "reservation.approve": _("Reserved"),
+    "reservation.restore": _("Reserved again"),
+    "reservation.move": _("Reservation moved"),
+    "reservation.release": _("Reservation released"),
+    "reservation.expire": _("Reservation ended"),
 }
 
 

@@ -81,7 +81,7 @@ class Validation(models.TextChoices):
 NO_WORK = {"reach": "", "response": "", "responded_at": None, "note": "", "follow_up_on": None, "worked_at": None}
 NO_VALIDATION = {"validation": "", "validation_reason": "", "validated_at": None, "validated_by": None}
 
-NO_CONFLICT = {
+NO_CONFLICT: dict[str, Any] = {
     "reservation": None,
     "is_reservation_conflict": False,
     "invalid_reason": "",

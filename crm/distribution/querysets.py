@@ -114,8 +114,8 @@ class RecordQuerySet(models.QuerySet):
         # Of a filter that looks at the database, the row of the database is not to be locked, or not before these.
         return list(self.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
 
-    def locked_matches(self, reservation_ids: Collection[int]) -> list[int]:
-        return coverage.locked_matches(self.model, reservation_ids)
+    def match_ids(self, reservation_ids: Collection[int]) -> list[int]:
+        return coverage.match_ids(self.model, reservation_ids)
 
     def settle(self, ids: Collection[int], *, without: Collection[int] = ()) -> coverage.Settled:
         return coverage.settle(self.model, ids, without=without)

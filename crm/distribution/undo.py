@@ -23,7 +23,7 @@ from crm.registry import Module
 from crm.reservations.telling import tell_taken
 
 OF_STAFF = ["records.work", "records.validate"]
-OF_ADMINS = ["records.recall", "records.transfer", "conflict.hand_over"]
+OF_ADMINS = ["records.recall", "records.transfer", "conflict.hand_over", "conflict.keep"]
 """The operations that can be taken back. Each begins with records that are with a staff member."""
 
 # Of each record that the operation changed: its newest event of the operation.

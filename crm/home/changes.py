@@ -22,6 +22,7 @@ OF_RECORDS: dict[str, tuple[Promise, set[str]]] = {
     "records.assign": (_("Assigned"), {"assigned"}),
     "records.recall": (_("Recalled"), {"available", "reserved"}),
     "records.transfer": (_("Transferred"), {"assigned"}),
+    "conflict.hand_over": (_("Handed to the owner"), {"assigned"}),
     "records.replace": (_("Replaced"), {"archived"}),
     "records.archive": (_("Archived"), {"archived"}),
     "records.restore": (_("Restored"), {"available", "reserved"}),

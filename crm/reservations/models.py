@@ -81,6 +81,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def of(self, user: "User") -> "ReservationQuerySet":
         return self.filter(staff=user)
 
+    def locked(self) -> "list[Reservation]":
+        """Locks the rows in the order of their keys."""
+        return list(self.order_by("pk").select_for_update(no_key=True, of=("self",)))
+
     def with_end(self) -> "ReservationQuerySet":
         """Each with `ends_on`: the day whose nightly run ends it, and `warned_from`, the first day of the warning.
         Both are empty for one that is permanent or not active.
@@ -100,11 +104,15 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
 
     def due(self, today: date) -> "ReservationQuerySet":
         """Active ones whose time is over; the nightly run of `today` ends them."""
-        return self.with_end().filter(ends_on__lte=today)
+        return self.with_end().filter(**{"ends_on__lte": today})
 
     def ending_soon(self, today: date) -> "ReservationQuerySet":
         """Active ones that end within their days of warning, and are not due yet."""
-        return self.with_end().filter(ends_on__gt=today, warned_from__lte=today)
+        return self.with_end().filter(**{"ends_on__gt": today, "warned_from__lte": today})
+
+    def to_warn(self, today: date) -> "ReservationQuerySet":
+        """Those that end soon, and whose owner has not been warned of that end."""
+        return self.ending_soon(today).exclude(warned_on=F("ends_on"))
 
 
 @pghistory.track(

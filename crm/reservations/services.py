@@ -4,8 +4,9 @@ Each is one transaction over the reservation and, through the registry, all reco
 order: the products, the staff members, the reservations by key, the records of all modules by key.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -99,7 +100,12 @@ def add_reservation(
             )
         except Taken as taken:
             raise Refused(_taken_by(taken)) from taken
-        return _settled(added, lambda: len(added))
+        return settle_added(added)
+
+
+def settle_added(added: Sequence[Reservation]) -> Effect:
+    """What new active reservations do to records; in the caller's operation, who has locked the product."""
+    return _settled(added, lambda: len(added))
 
 
 def approve_reservations(*, reservations: ReservationQuerySet, by: User) -> Effect:
@@ -142,12 +148,14 @@ def release_reservations(*, reservations: ReservationQuerySet, by: User | None) 
         return effect
 
 
-def expire_reservations(*, reservations: ReservationQuerySet) -> Effect:
-    """Active ones end because their time is over. The caller says which (crm.reservations.expiry)."""
+def expire_reservations(*, today: date) -> Effect:
+    """Ends the active ones that are due on that day."""
     with operation("reservation.expire", by=None):
-        asked, active = _locked(reservations, ReservationQuerySet.active)
-        effect = _settled(active, lambda: _set(active, None, status="expired"), late=asked - len(active))
-        tell_owners(active, "expired")
+        # Whoever has moved one, or made it permanent, meanwhile comes first: it is not due any more.
+        due = partial(ReservationQuerySet.due, today=today)
+        asked, ending = _locked(Reservation.objects.due(today), due)
+        effect = _settled(ending, lambda: _set(ending, None, status="expired"), late=asked - len(ending))
+        tell_owners(ending, "expired")
         return effect
 
 
@@ -192,6 +200,28 @@ def change_permanence(*, reservations: ReservationQuerySet, permanent: bool, by:
         _asked, standing = _locked(reservations, ReservationQuerySet.standing)
         changing = [each.pk for each in standing if each.is_permanent != permanent]
         return Reservation.objects.filter(pk__in=changing).update(is_permanent=permanent, warned_on=None)
+
+
+def leave_reservations(*, reservations: Iterable[Reservation], to: Sequence[User], by: User) -> dict[int, User]:
+    """Their owner leaves: active ones go to the people of `to` in turn, or end when there is nobody; what waits is
+    rejected. Returns whose each is now. The caller has locked them and the people, and settles the records.
+    """
+    with operation("person.leave", by=by):
+        reservations = list(reservations)
+        waiting = [each for each in reservations if each.status == Reservation.Status.PENDING]
+        active = [each for each in reservations if each.status == Reservation.Status.ACTIVE]
+        _set(waiting, by, status="rejected")
+        _settle_alerts(waiting)
+        if not to:
+            _set(active, by, status="released")
+            return {}
+        for number, receiver in enumerate(to):
+            share = active[number :: len(to)]
+            _set(share, by, staff=receiver, last_deposit_on=None, warned_on=None)
+            for each in share:
+                each.staff = receiver
+        tell_owners(active, "moved here")
+        return {each.pk: each.staff for each in active}
 
 
 def settings_of_reservations() -> ReservationSettings:
@@ -286,7 +316,7 @@ def _locked(
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM accounts_user WHERE id = ANY(%s) ORDER BY id FOR SHARE", [sorted(owners)])
     found = still(Reservation.objects.filter(pk__in=ids)).select_related("staff", "product")
-    return len(ids), list(found.order_by("pk").select_for_update(no_key=True, of=("self",)))
+    return len(ids), found.locked()
 
 
 def _set(reservations: Collection[Reservation], by: User | None, **values: Any) -> int:
@@ -303,7 +333,10 @@ def _settled(
     """
     ids = [each.pk for each in reservations]
     done = change()
-    matched: dict[Module, list[int]] = {each: each.Record.objects.locked_matches(ids) for each in modules()}
+    matched: dict[Module, list[int]] = {}
+    for module in modules():
+        everything = module.Record.objects.all()
+        matched[module] = everything.with_ids(everything.match_ids(ids)).locked_ids()
     reversed_ = [each.Record.objects.settle(records, without=ids) for each, records in matched.items() if again]
     settled = {each: each.Record.objects.settle(records) for each, records in matched.items()}
     tell_taken({each: effect.taken for each, effect in settled.items()})

@@ -17,7 +17,10 @@ from crm.reservations.models import Reservation
 def tell_taken(taken: Mapping[Module, Counter[int]]) -> None:
     """To each staff member, once: how many of their records, by module, somebody else has reserved by now."""
     total: Counter[int] = sum(taken.values(), Counter())
-    first = {pk: module for module, counts in reversed(taken.items()) for pk in counts}
+    first: dict[int, Module] = {}
+    for module, counts in taken.items():
+        for pk in counts:
+            first.setdefault(pk, module)
     notify_each(
         kind=Kind.RECORDS_RESERVED,
         lines=[

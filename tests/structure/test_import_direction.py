@@ -20,7 +20,8 @@ ALLOWED: dict[str, set[str]] = {
     "crm.accounts": FOUNDATION,
     "crm.products": FOUNDATION | {"crm.accounts"},
     "crm.notices": FOUNDATION | {"crm.accounts"},
-    "crm.distribution": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices"},
+    "crm.reservations": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices"},
+    "crm.distribution": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices", "crm.reservations"},
     "crm.home": FOUNDATION
     | {"crm.accounts", "crm.products", "crm.notices", "crm.distribution", "crm.tasks", "crm.runtime"},
     "crm.runtime": set(),

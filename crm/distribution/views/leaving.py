@@ -21,7 +21,7 @@ def deactivate(request: SignedInRequest, pk: int) -> HttpResponse:
     person = get_person_for(request.user, pk)
     had = belongings_of(person)
     data = request.POST if request.method == "POST" else None
-    form = LeaveForm(data, person=person, holds=had.holds_records, initial={"expected": had.fingerprint})
+    form = LeaveForm(data, person=person, holds=had.holds_something, initial={"expected": had.fingerprint})
     if form.is_valid():
         answers = {"to": list(form.cleaned_data["to"]), "expected": form.cleaned_data["expected"]}
 
@@ -49,6 +49,12 @@ def _left(person: User, left: Left) -> str:
         text = ngettext("%(n)d record went to %(people)s.", "%(n)d records went to %(people)s.", left.transferred)
         shares = ", ".join(f"{user} ({n})" for user, n in left.shares if n)
         words.append(text % {"n": left.transferred, "people": shares})
+    if left.moved:
+        text = ngettext("%(n)d reservation was handed on.", "%(n)d reservations were handed on.", left.moved)
+        words.append(text % {"n": left.moved})
+    if left.ended:
+        text = ngettext("%(n)d reservation ended.", "%(n)d reservations ended.", left.ended)
+        words.append(text % {"n": left.ended})
     if left.withdrawn:
         text = ngettext("%(n)d request was withdrawn.", "%(n)d requests were withdrawn.", left.withdrawn)
         words.append(text % {"n": left.withdrawn})

@@ -1,0 +1,66 @@
+"""What admins do with records whose customers somebody else has reserved: to the owner, or kept where they are.
+
+The third way, back to the pool, is a recall like any other.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from crm.accounts.models import User
+from crm.accounts.services import lock_working
+from crm.distribution.assignment import Returned, transfer_records
+from crm.distribution.coverage import keep_in_spite
+from crm.distribution.querysets import RecordQuerySet
+from crm.errors import Refused
+from crm.history import operation
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`count` records stay with whoever has them; `skipped` were not in conflict. `undo` is as in `Returned`."""
+
+    count: int
+    skipped: int
+    undo: UUID
+
+
+def hand_to_owners(*, records: RecordQuerySet, by: User) -> Returned:
+    """Hands each record in conflict to the one who has reserved its customer, in new batches of theirs.
+
+    Others are left alone, and those that a third person has reserved too. Raises Refused when an owner is not working.
+    """
+    model = records.model
+    with operation("conflict.hand_over", by=by) as key:
+        selected = records.count()
+        named = records.in_conflict().values("reservation__staff")
+        owners = list(User.objects.filter(pk__in=named).order_by("pk"))
+        for owner in owners:
+            lock_working(owner)
+        ids = records.in_conflict().locked_ids()
+        done = [
+            transfer_records(
+                records=model.objects.with_ids(ids).in_conflict().filter(reservation__staff=owner), to=owner, by=by
+            )
+            for owner in owners
+        ]
+        count = sum(each.count for each in done)
+        batches = tuple(batch for each in done for batch in each.batches)
+        return Returned(
+            count, selected - len(ids), undo=key, batches=batches, reserved=sum(each.reserved for each in done)
+        )
+
+
+def keep_records(*, records: RecordQuerySet, note: str, by: User) -> Kept:
+    """Leaves records in conflict with whoever has them, in spite of all that cover them now; `note` says why.
+
+    A reservation that comes later is a new conflict. Raises Refused without a note.
+    """
+    note = note.strip()[:300]
+    if not note:
+        raise Refused(_("Say why the records stay where they are."))
+    with operation("conflict.keep", by=by) as key:
+        selected = records.count()
+        kept = keep_in_spite(records.model, records.in_conflict().locked_ids(), note)
+        return Kept(kept, selected - kept, key)

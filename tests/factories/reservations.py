@@ -1,0 +1,33 @@
+"""Reservations. What they do to records is the services' work: a factory's reservation has done nothing yet."""
+
+import factory
+from factory.django import DjangoModelFactory
+
+from crm.distribution.models import Conflict
+from crm.reservations.models import Reservation, ReservationSettings
+from tests.factories.accounts import UserFactory
+from tests.factories.products import ProductFactory
+
+
+class ReservationFactory(DjangoModelFactory):
+    """An active one."""
+
+    class Meta:
+        model = Reservation
+
+    product = factory.SubFactory(ProductFactory)
+    staff = factory.SubFactory(UserFactory)
+    customer_id = factory.Sequence(lambda n: f"customer{n}")
+    status = "active"
+
+
+class ReservationSettingsFactory(DjangoModelFactory):
+    class Meta:
+        model = ReservationSettings
+
+
+class ConflictFactory(DjangoModelFactory):
+    """For tests of the schema only: a trigger on the records writes them."""
+
+    class Meta:
+        model = Conflict
