@@ -9,5 +9,6 @@ urlpatterns = [
     path("products/", include("crm.products.urls")),
     path("notifications/", include("crm.notices.urls")),
     path("records/", include("records.urls")),
+    path("reservations/", include("crm.distribution.reserving.urls")),
     path("", include("crm.distribution.urls")),
 ]

@@ -198,9 +198,7 @@ def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
         pairs = "SELECT v FROM unnest(%s::bigint[], %s::bigint[]) AS pair(r, v)"
         named = f'{pairs} WHERE r = "{model._meta.db_table}".id'
         by_record = RawSQL(named, [list(covered), list(covered.values())])  # noqa: S611 (the model's own name)
-        kept = model.objects.with_ids(covered).update(
-            **{**clean, "status": Status.RESERVED, "reservation_id": by_record}
-        )
+        kept = model.objects.with_ids(covered).update(**{**clean, "status": Status.RESERVED, "reservation": by_record})
     return freed + kept
 
 
