@@ -1,6 +1,7 @@
 """Handing records out and taking them back."""
 
 import json
+from collections import Counter
 from io import StringIO
 
 import pytest
@@ -23,9 +24,12 @@ from crm.distribution.timeline import timeline
 from crm.errors import Refused
 from crm.notices.models import Notice
 from crm.registry import modules
+from crm.reservations.models import Reservation
+from crm.reservations.services import release_reservations
 from tests.distribution.sql import Witness, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of, fill
+from tests.factories.reservations import take
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +109,7 @@ def test_too_few_assigns_nothing_and_says_how_many_could_be(module, database, as
 
 def test_reserved_requested_archived_and_assigned_records_are_not_in_the_pool(module, database, assign, request_in):
     reserved, old, requested = database.records.all()[:3]
-    module.Record.objects.filter(pk=reserved.pk).update(status="reserved")
+    take(reserved)
     module.Record.objects.filter(pk=old.pk).update(status="invalid")
     if request := request_in(database):
         module.Record.objects.filter(pk=requested.pk).update(status="requested", request=request)
@@ -234,14 +238,18 @@ def test_an_archived_database_hands_nothing_out_until_it_is_restored(database, a
 
 def test_recall_takes_records_back_to_the_pool_and_clears_what_the_assignment_left(module, database, assign, admin):
     batch = assign(database, 4).batch
-    module.Record.objects.filter(batch=batch).update(is_reservation_conflict=True, invalid_reason="taken")
+    owner = take(*batch.records.all())
+    assert batch.records.in_conflict().count() == 4
+    release_reservations(reservations=Reservation.objects.of(owner), by=admin)
+    take(batch.records.first())
 
     done = recall_records(records=module.Record.objects.filter(batch=batch), by=admin)
 
     assert (done.count, done.skipped) == (4, 0)
     cleared = ("status", "assignee", "assigned_at", "assigned_by", "batch", "is_reservation_conflict", "invalid_reason")
-    rows = set(database.records.values_list(*cleared))
-    assert rows == {("available", None, None, None, None, False, "")}
+    rows = Counter(database.records.values_list(*cleared))
+    nobody = (None, None, None, None, False, "")
+    assert rows == {("available", *nobody): 9, ("reserved", *nobody): 1}
     batch.refresh_from_db()
     assert (batch.received_count, batch.current_count, batch.left_count) == (4, 0, 4)
 
@@ -249,7 +257,7 @@ def test_recall_takes_records_back_to_the_pool_and_clears_what_the_assignment_le
 def test_recall_leaves_alone_what_nobody_has(module, database, assign, admin):
     assign(database, 4)
     one = database.records.in_pool().first()
-    module.Record.objects.filter(pk=one.pk).update(status="reserved")
+    take(one)
 
     done = recall_records(records=database.records.all(), by=admin)
 
@@ -316,7 +324,7 @@ def test_transfer_of_nothing_makes_no_batch(module, database, other_staff, admin
 def test_a_conflict_does_not_change_that_a_record_is_assigned_and_counted(module, database, assign, staff):
     batch = assign(database, 5).batch
     one = module.Record.objects.filter(batch=batch).first()
-    module.Record.objects.filter(pk=one.pk).update(is_reservation_conflict=True, invalid_reason="Reserved by Tono")
+    take(one)
     batch.refresh_from_db()
     database.refresh_from_db()
     assert (batch.current_count, database.assigned_count, database.conflict_count) == (5, 5, 1)

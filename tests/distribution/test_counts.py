@@ -12,6 +12,7 @@ from crm.figures import get_figure
 from crm.registry import Module, get_module, modules
 from tests.distribution.sql import Witness, ask, run
 from tests.factories.distribution import factories_of, fill
+from tests.factories.reservations import ReservationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,12 @@ class World:
 
 
 @pytest.fixture
-def world(module, admin, staff, other_staff) -> World:
+def reservation(db):
+    return ReservationFactory()
+
+
+@pytest.fixture
+def world(module, admin, staff, other_staff, reservation) -> World:
     make = factories_of(module)
     one, two = make.database(), make.database()
     world = World(
@@ -76,6 +82,7 @@ def witness(world, module) -> Witness:
 
 
 FREE = "assignee_id = NULL, batch_id = NULL, assigned_at = NULL, assigned_by_id = NULL, invalid_reason = ''"
+ANY = "(SELECT min(id) FROM reservations_reservation)"
 ARCHIVE = "archived_at = now(), archived_by_id = assignee_id, archive_reason = 'x', is_reservation_conflict = false"
 
 STATEMENTS = {
@@ -84,10 +91,13 @@ STATEMENTS = {
     ),
     "half of them back": f"UPDATE {{r}} SET status = 'available', {FREE} WHERE status = 'assigned' AND id %% 2 = 0",
     "several statuses in one statement": (
-        "UPDATE {r} SET status = CASE id %% 3 WHEN 0 THEN 'reserved' WHEN 1 THEN 'invalid' ELSE 'available' END"
-        " WHERE status = 'available'"
+        "UPDATE {r} SET status = CASE id %% 3 WHEN 0 THEN 'reserved' WHEN 1 THEN 'invalid' ELSE 'available' END,"
+        f" reservation_id = CASE id %% 3 WHEN 0 THEN {ANY} END WHERE status = 'available'"
     ),
-    "conflicts": "UPDATE {r} SET is_reservation_conflict = true, invalid_reason = 'x' WHERE status = 'assigned'",
+    "conflicts": (
+        "UPDATE {r} SET is_reservation_conflict = true, invalid_reason = 'x',"
+        f" reservation_id = {ANY} WHERE status = 'assigned'"
+    ),
     "archived": f"UPDATE {{r}} SET status = 'archived', {ARCHIVE} WHERE status = 'assigned'",
     "the deprecated status": "UPDATE {r} SET status = 'invalid' WHERE status = 'assigned'",
     "the deprecated status in the pool": "UPDATE {r} SET status = 'invalid' WHERE status = 'available'",
@@ -113,7 +123,9 @@ STATEMENTS = {
     ),
     "two updates and a deletion in one statement": (
         f"""
-        WITH reserved AS (UPDATE {{r}} SET status = 'reserved' WHERE status = 'available' AND id %% 2 = 0),
+        WITH reserved AS (
+                 UPDATE {{r}} SET status = 'reserved', reservation_id = {ANY} WHERE status = 'available' AND id %% 2 = 0
+             ),
              purged AS (DELETE FROM {{r}} WHERE status = 'available' AND id %% 2 = 1)
         UPDATE {{r}} SET status = 'available', {FREE} WHERE status = 'assigned'
         """
@@ -132,6 +144,7 @@ def test_counts_are_true_when_requests_take_records_and_give_them_back(world, wi
     one, two = request_in(world.one), request_in(world.two)
     world.sql(
         "UPDATE {r} SET status = CASE id %% 3 WHEN 0 THEN 'requested' WHEN 1 THEN 'reserved' ELSE 'available' END,"
+        f" reservation_id = CASE id %% 3 WHEN 1 THEN {ANY} END,"
         " request_id = CASE id %% 3 WHEN 0 THEN CASE database_id WHEN %s THEN %s::bigint ELSE %s END END"
         " WHERE status = 'available'",
         *[world.one.pk, one.pk, two.pk],
@@ -140,7 +153,7 @@ def test_counts_are_true_when_requests_take_records_and_give_them_back(world, wi
     assert world.module.Record.objects.requested().exists()
     world.sql(
         f"UPDATE {{r}} SET status = CASE status WHEN 'requested' THEN 'available' ELSE 'reserved' END,"
-        f" request_id = NULL, {FREE}"
+        f" reservation_id = CASE status WHEN 'requested' THEN NULL::bigint ELSE {ANY} END, request_id = NULL, {FREE}"
     )
     witness.look_and_check()
 
@@ -198,35 +211,39 @@ def test_bulk_create_and_insert_of_rows_that_are_assigned_already(world, witness
     witness.look_and_check()
 
 
-def test_bulk_update_and_queryset_update(world, witness):
+def test_bulk_update_and_queryset_update(world, witness, reservation):
     records = list(world.module.Record.objects.filter(status="available"))
     for number, record in enumerate(records):
         record.status = "reserved" if number % 2 else "invalid"
-    world.module.Record.objects.bulk_update(records, ["status"])
+        record.reservation = reservation if number % 2 else None
+    world.module.Record.objects.bulk_update(records, ["status", "reservation"])
     witness.look_and_check()
-    world.module.Record.objects.reserved().update(status="available")
+    world.module.Record.objects.reserved().update(status="available", reservation=None)
     witness.look_and_check()
     world.module.Record.objects.all().delete()
     witness.look_and_check()
 
 
-def test_save_and_delete_of_one_record(world, witness):
+def test_save_and_delete_of_one_record(world, witness, reservation):
     record = world.module.Record.objects.in_pool().first()
-    record.status = "reserved"
+    record.status, record.reservation = "reserved", reservation
     record.save()
     witness.look_and_check()
     record.delete()
     witness.look_and_check()
 
 
-def test_copy_into_both_databases_at_once(world, witness):
+def test_copy_into_both_databases_at_once(world, witness, reservation):
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY {world.table} (database_id, row_number, customer_id, status) FROM STDIN") as copy,
+        cursor.copy(
+            f"COPY {world.table} (database_id, row_number, customer_id, status, reservation_id) FROM STDIN"
+        ) as copy,
     ):
         for number in range(50):
             database = world.one if number % 3 else world.two
-            copy.write_row((database.pk, 1000 + number, f"copied {number}", "reserved" if number % 5 else "available"))
+            kind = ("reserved", reservation.pk) if number % 5 else ("available", None)
+            copy.write_row((database.pk, 1000 + number, f"copied {number}", *kind))
     witness.look_and_check()
 
 
@@ -240,10 +257,10 @@ def test_insert_that_updates_on_conflict(world, witness):
     )
     witness.look_and_check()
     world.sql(
-        """
-        INSERT INTO {r} (database_id, row_number, customer_id)
+        f"""
+        INSERT INTO {{r}} (database_id, row_number, customer_id)
         SELECT %s, n, 'upsert ' || n FROM generate_series(5005, 5015) AS n
-        ON CONFLICT (database_id, row_number) DO UPDATE SET status = 'reserved'
+        ON CONFLICT (database_id, row_number) DO UPDATE SET status = 'reserved', reservation_id = {ANY}
         """,
         world.one.pk,
     )
@@ -252,13 +269,13 @@ def test_insert_that_updates_on_conflict(world, witness):
 
 def test_merge_that_updates_deletes_and_inserts(world, witness):
     world.sql(
-        """
-        MERGE INTO {r} AS r USING (
-            SELECT id, row_number FROM {r} WHERE status = 'available'
+        f"""
+        MERGE INTO {{r}} AS r USING (
+            SELECT id, row_number FROM {{r}} WHERE status = 'available'
             UNION ALL SELECT -n, n FROM generate_series(1, 3) AS n
         ) AS s ON r.id = s.id
         WHEN MATCHED AND r.id %% 2 = 0 THEN DELETE
-        WHEN MATCHED THEN UPDATE SET status = 'reserved'
+        WHEN MATCHED THEN UPDATE SET status = 'reserved', reservation_id = {ANY}
         WHEN NOT MATCHED THEN
             INSERT (database_id, row_number, customer_id) VALUES (%s, 9000 + s.row_number, 'm' || s.id)
         """,
@@ -277,7 +294,10 @@ def test_a_savepoint_that_is_rolled_back_leaves_no_trace(world, witness):
 def test_a_statement_that_fails_half_way_leaves_no_trace(world, witness):
     """The first rows could be written, the last could not."""
     with pytest.raises(DatabaseError), transaction.atomic():
-        world.sql("UPDATE {r} SET status = 'reserved' WHERE id IN (SELECT id FROM {r} ORDER BY batch_id NULLS FIRST)")
+        world.sql(
+            f"UPDATE {{r}} SET status = 'reserved', reservation_id = {ANY}"
+            " WHERE id IN (SELECT id FROM {r} ORDER BY batch_id NULLS FIRST)"
+        )
     witness.look_and_check()
 
 

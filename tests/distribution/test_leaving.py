@@ -138,7 +138,7 @@ def test_what_was_shown_is_what_happens(leaver, admin):
 def test_whoever_comes_back_has_nothing_and_can_be_given_records_again(leaver, admin):
     deactivate_with_records(person=leaver, to=[], by=admin)
     reactivate_person(person=leaver, by=admin)
-    assert belongings_of(leaver).fingerprint == "records:0;bonanza:0;memberwd:0;asked:0"
+    assert belongings_of(leaver).fingerprint == "records:0;bonanza:0;memberwd:0;asked:0;reserved:0"
     module = get_module("bonanza")
     assign_random(module=module, database=module.Database.objects.get(), staff=leaver, count=2, by=admin)
     assert held(leaver)["bonanza"] == 2
@@ -185,7 +185,7 @@ def test_records_are_handed_over_and_the_message_says_to_whom(desk, leaver, othe
 
 def test_whoever_holds_nothing_is_asked_nothing(desk, staff, other_staff):
     page = desk.get(url_of(staff)).content.decode()
-    assert "They hold no records." in page
+    assert "They hold no records and have no reservations." in page
     assert 'name="what"' not in page
     assert "deactivated, and signed out everywhere." in send(desk, staff).content.decode()
     assert not is_active(staff)

@@ -21,6 +21,7 @@ from tests.distribution.sql import ask, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of, fill
 from tests.factories.products import ProductFactory
+from tests.factories.reservations import take
 
 pytestmark = pytest.mark.django_db
 
@@ -615,11 +616,11 @@ def demo(db) -> dict[str, User]:
         for change, state, count in (
             (f"status = 'archived', is_reservation_conflict = false, {archive}", "assigned", 2),
             ("status = 'invalid', is_reservation_conflict = false", "assigned", 1),
-            ("status = 'reserved'", "available", 2),
-            ("is_reservation_conflict = true, invalid_reason = 'Reserved'", "assigned", 3),
         ):
             one_each = f"SELECT id FROM \"{table}\" WHERE status = '{state}' ORDER BY id LIMIT {count}"
             run(f'UPDATE "{table}" SET {change} WHERE id IN ({one_each})')
+        for state, count in (("available", 2), ("assigned", 3)):
+            take(*module.Record.objects.filter(status=state).order_by("pk")[:count])
         run(f'DELETE FROM "{table}" WHERE id = (SELECT max(id) FROM "{table}" WHERE status = \'assigned\')')
     return people
 
@@ -760,11 +761,7 @@ def test_fifty_assigned_records_are_fifty_everywhere(make, admin, staff):
     database = factories_of(module).database(product=ProductFactory())
     fill(database, 60)
     batch = assign_random(module=module, database=database, staff=staff, count=50, by=admin).batch
-    run(
-        f'UPDATE "{module.Record._meta.db_table}" SET is_reservation_conflict = true, invalid_reason = %s'
-        " WHERE id = (SELECT min(id) FROM memberwd_record WHERE batch_id = %s)",
-        *["Reserved", batch.pk],
-    )
+    take(batch.records.first())
     desk, phone = browser_of(admin), browser_of(staff)
     numbers = [
         figures_on(client.get(url))[(f"memberwd.{name}", str(subject))]

@@ -5,8 +5,16 @@ from django.utils import timezone
 
 from records.models import Request
 from tests.distribution.sql import ask, refused, run
+from tests.factories.reservations import ReservationFactory
 
 pytestmark = pytest.mark.django_db
+
+ANY = "(SELECT min(id) FROM reservations_reservation)"
+
+
+@pytest.fixture(autouse=True)
+def reservation(db):
+    return ReservationFactory()
 
 
 @pytest.fixture
@@ -51,7 +59,12 @@ def test_a_whole_record_of_each_kind_can_be_stored(record, pooled, archived, mod
         ("assigned_at = NULL", "assigned_to_somebody"),
         ("assigned_by_id = NULL", "assigned_to_somebody"),
         ("status = 'available'", "with_nobody_is_clean"),
-        ("status = 'reserved'", "with_nobody_is_clean"),
+        ("status = 'reserved'", "names_its_reservation|with_nobody_is_clean"),
+        ("is_reservation_conflict = true, invalid_reason = 'x'", "names_its_reservation"),
+        (f"reservation_id = {ANY}", "names_its_reservation"),
+        (f"reservation_id = {ANY}, is_reservation_conflict = true", "conflict_on_assigned"),
+        ("kept_despite = '{1}'", "kept_with_note"),
+        ("kept_note = 'because'", "kept_with_note"),
         ("status = 'archived'", "archived_with_reason"),
         ("status = 'archived', archived_at = now(), archived_by_id = assigned_by_id", "archived_with_reason"),
         ("status = 'archived', archived_at = now(), archive_reason = 'x'", "archived_with_reason"),
@@ -60,7 +73,7 @@ def test_a_whole_record_of_each_kind_can_be_stored(record, pooled, archived, mod
         ("status = 'lost'", "status_known"),
         ("status = ''", "status_known"),
         ("status = 'ASSIGNED'", "status_known"),
-        ("is_reservation_conflict = true", "conflict_on_assigned"),
+        ("is_reservation_conflict = true", "conflict_on_assigned|names_its_reservation"),
     ],
 )
 def test_an_assigned_record_is_whole(table, record, change, rule):
@@ -76,6 +89,10 @@ def test_an_assigned_record_is_whole(table, record, change, rule):
         ("archive_reason = 'left over'", "archived_with_reason"),
         ("archived_at = now()", "archived_with_reason"),
         ("is_reservation_conflict = true, invalid_reason = 'x'", "conflict_on_assigned|with_nobody_is_clean"),
+        ("status = 'reserved'", "names_its_reservation"),
+        (f"reservation_id = {ANY}", "names_its_reservation"),
+        (f"status = 'reserved', reservation_id = {ANY}, is_reservation_conflict = true", "conflict_on_assigned"),
+        ("kept_despite = '{1}', kept_note = 'because'", "kept_with_note"),
         ("status = 'assigned'", "assigned_to_somebody"),
         ("status = 'invalid', is_reservation_conflict = true, invalid_reason = 'x'", "conflict_on_assigned"),
     ],
@@ -87,6 +104,12 @@ def test_a_record_of_the_pool_is_clean(table, pooled, change, rule):
 
 def pooled_as(status: str, request: Request | None) -> str:
     """The assignments that make a free record one of the pool in that status."""
+    if status == "reserved":
+        return f"status = 'reserved', reservation_id = {ReservationFactory().pk}"
+    return f"reservation_id = NULL, {pooled_by(status, request)}"
+
+
+def pooled_by(status: str, request: Request | None) -> str:
     return f"status = 'requested', request_id = {request.pk}" if status == "requested" else f"status = '{status}'"
 
 
@@ -136,10 +159,11 @@ def test_an_assigned_record_is_not_requested_at_the_same_time(module, table, rec
         "assignee_id = NULL",
         "batch_id = NULL",
         "is_reservation_conflict = true, invalid_reason = 'x'",
+        f"reservation_id = {ANY}",
     ],
 )
 def test_an_archived_record_says_who_and_why_and_keeps_where_it_was(table, archived, change):
-    with refused("archived_with_reason|conflict_on_assigned"):
+    with refused("archived_with_reason|conflict_on_assigned|names_its_reservation"):
         run(f'UPDATE "{table}" SET {change} WHERE id = %s', archived.pk)
 
 

@@ -9,6 +9,7 @@ from tests.factories.accounts import UserFactory
 from tests.factories.distribution import ModuleSettingsFactory, SavedViewFactory, factories_of
 from tests.factories.notices import MutedKindFactory, NoticeFactory
 from tests.factories.records import RequestFactory
+from tests.factories.reservations import ReservationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -117,7 +118,7 @@ def test_a_record_of_the_pool_keeps_nothing_of_anybodys_work(change, pooled, lef
     with refused("record_with_nobody_is_clean"):
         change(pooled, left_over)
     with refused("record_with_nobody_is_clean"):
-        change(pooled, f"status = 'reserved', {left_over}")
+        change(pooled, f"status = 'reserved', reservation_id = {ReservationFactory().pk}, {left_over}")
 
 
 def test_a_record_of_the_pool_is_not_validated(change, pooled, staff):
@@ -237,9 +238,13 @@ def test_a_requested_record_names_its_request_and_no_other_does(normal, request_
     record = normal.record(database=request_.database)
     with refused("record_requested_by_somebody"):
         run("UPDATE records_record SET status = 'requested' WHERE id = %s", record.pk)
-    for status in ("available", "reserved", "invalid"):
+    reservation = ReservationFactory()
+    for status, named in (("available", None), ("reserved", reservation.pk), ("invalid", None)):
         with refused("record_requested_by_somebody"):
-            run("UPDATE records_record SET status = %s, request_id = %s WHERE id = %s", status, request_.pk, record.pk)
+            run(
+                "UPDATE records_record SET status = %s, request_id = %s, reservation_id = %s WHERE id = %s",
+                *[status, request_.pk, named, record.pk],
+            )
     run("UPDATE records_record SET status = 'requested', request_id = %s WHERE id = %s", request_.pk, record.pk)
     with refused("foreign key"):
         run("DELETE FROM records_request WHERE id = %s", request_.pk)

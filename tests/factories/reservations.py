@@ -5,6 +5,7 @@ from factory.django import DjangoModelFactory
 
 from crm.distribution.models import Conflict
 from crm.reservations.models import Reservation, ReservationSettings
+from crm.reservations.services import add_reservation
 from tests.factories.accounts import UserFactory
 from tests.factories.products import ProductFactory
 
@@ -31,3 +32,11 @@ class ConflictFactory(DjangoModelFactory):
 
     class Meta:
         model = Conflict
+
+
+def take(*records, staff=None):
+    """Somebody (`staff`, or somebody new) reserves the customers of these records."""
+    staff = staff or UserFactory()
+    for record in records:
+        add_reservation(product=record.database.product, customer_id=record.customer_id, staff=staff, by=None)
+    return staff

@@ -129,10 +129,16 @@ def test_half_past_three_is_followed_by_half_past_three(local_time):
 def test_a_migration_keeps_what_is_planned(local_time):
     """Also what is overdue: the machine was off at half past three."""
     write_schedules()
-    planned = at(3, 30, day=1, zone=local_time)
-    Schedule.objects.update(next_run=planned)
+    planned = {
+        each.name: at(each.at.hour, each.at.minute, day=1, zone=local_time)
+        if isinstance(each, Daily)
+        else at(3, 30, day=1, zone=local_time)
+        for each in SCHEDULES
+    }
+    for name, moment in planned.items():
+        Schedule.objects.filter(name=name).update(next_run=moment)
     write_schedules()
-    assert set(Schedule.objects.values_list("next_run", flat=True)) == {planned}
+    assert dict(Schedule.objects.values_list("name", "next_run")) == planned
 
 
 def test_a_new_time_of_day_counts_from_the_next_migration(local_time):

@@ -14,6 +14,7 @@ from crm.home.navigation import navigation
 from crm.home.overview import to_do
 from records.requests import request_records
 from tests.factories.distribution import factories_of, fill
+from tests.factories.reservations import take
 
 pytestmark = pytest.mark.django_db
 
@@ -98,8 +99,7 @@ def test_what_waits_has_one_icon_in_the_navigation_and_on_the_overview(sign_in, 
     now = timezone.now()
     for module in MODULES:
         batch = factories_of(module).batch(staff=staff)
-        taken = {"is_reservation_conflict": True, "invalid_reason": "Reserved"}
-        factories_of(module).record(assigned=True, batch=batch, database=batch.database, **taken)
+        take(factories_of(module).record(assigned=True, batch=batch, database=batch.database))
         if module.policy.validates:
             wrong = {
                 "validation": "invalid",

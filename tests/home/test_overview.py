@@ -23,6 +23,7 @@ from tests.distribution.sql import ask, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import UploadFactory, factories_of, fill
 from tests.factories.products import ProductFactory
+from tests.factories.reservations import take
 
 pytestmark = pytest.mark.django_db
 
@@ -82,9 +83,7 @@ def test_only_what_waits_is_to_be_done(desk, admin, staff):
     validate_records(records=held(bonanza, staff, 3), by=staff, validation=Validation.INVALID, reason="Wrong number")
     for module in MODULES[:2]:
         batch = hand_over(module, staff, admin)
-        batch.records.filter(pk=batch.records.first().pk).update(
-            is_reservation_conflict=True, invalid_reason="Reserved"
-        )
+        take(batch.records.first())
     assert figures_on(part(page(desk), "to-do-title")) == {
         ("records.requests.pending", "records"): 1,
         ("bonanza.module.marked_invalid", "bonanza"): 3,

@@ -22,6 +22,7 @@ from crm.registry import get_module, modules
 from records.requests import request_records
 from tests.factories.distribution import factories_of, fill
 from tests.factories.notices import NoticeFactory
+from tests.factories.reservations import take
 
 pytestmark = pytest.mark.django_db
 
@@ -168,8 +169,7 @@ def test_notifications_of_other_kinds_and_of_other_people_are_no_answers(sign_in
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_what_a_reservation_took_is_named_in_each_module(sign_in, staff, admin, module):
     batch = hand_over(module, staff, admin)
-    taken = batch.records.first()
-    module.Record.objects.filter(pk=taken.pk).update(is_reservation_conflict=True, invalid_reason="Reserved")
+    take(batch.records.first())
     assert figures_on(part(page(sign_in(staff)), "admins-title")) == {f"{module.key}.mine.conflict": 1}
 
 

@@ -11,6 +11,7 @@ from tests.distribution.sql import Witness, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of
 from tests.factories.records import RequestFactory
+from tests.factories.reservations import ReservationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -18,20 +19,24 @@ UNWORKED = (
     "reach = '', response = '', responded_at = NULL, note = '', follow_up_on = NULL, worked_at = NULL,"
     " validation = '', validation_reason = '', validated_at = NULL, validated_by_id = NULL, replaces_id = NULL"
 )
+UNTAKEN = "is_reservation_conflict = false, reservation_id = NULL"
+ANY = "(SELECT min(id) FROM reservations_reservation)"
+TAKEN = f"is_reservation_conflict = false, reservation_id = {ANY}"
 FREE = (
     "assignee_id = NULL, batch_id = NULL, assigned_at = NULL, assigned_by_id = NULL, invalid_reason = '',"
-    f" is_reservation_conflict = false, archived_at = NULL, archived_by_id = NULL, archive_reason = '', {UNWORKED}"
+    f" {UNTAKEN}, archived_at = NULL, archived_by_id = NULL, archive_reason = '', {UNWORKED}"
 )
 IN_USE = "archived_at = NULL, archived_by_id = NULL, archive_reason = ''"
 
 # What may be done to any rows that meet the condition. {b} is a batch, {s} its staff member, {d} its database;
 # {held} and {freed} are about requests, in the module that has them.
 CHANGES = {
-    **{status: (f"status = '{status}', {FREE}{{freed}}", "true") for status in ("available", "reserved")},
-    "requested": (f"{{held}}, {FREE}", "true"),
+    "available": (f"status = 'available', {FREE}{{freed}}", "true"),
+    "reserved": (f"status = 'reserved', {FREE}{{freed}}".replace(UNTAKEN, TAKEN), "true"),
+    "requested": (f"{{held}}, {FREE}".replace(f" {UNTAKEN},", ""), "true"),
     "give": (
         "status = 'assigned', batch_id = {b}, assignee_id = {s}, assigned_by_id = {s}, assigned_at = now(),"
-        f" is_reservation_conflict = false, {IN_USE}{{freed}}",
+        f" {UNTAKEN}, {IN_USE}{{freed}}",
         "database_id = {d}",
     ),
     "work": ("reach = 'reachable', note = 'called', worked_at = now()", "status = 'assigned'"),
@@ -41,14 +46,13 @@ CHANGES = {
         "status = 'assigned'",
     ),
     "archive": (
-        "status = 'archived', archived_at = now(), archived_by_id = assignee_id, archive_reason = 'x',"
-        " is_reservation_conflict = false",
+        f"status = 'archived', archived_at = now(), archived_by_id = assignee_id, archive_reason = 'x', {UNTAKEN}",
         "batch_id IS NOT NULL",
     ),
     "unarchive": (f"status = 'assigned', {IN_USE}", "status = 'archived'"),
-    "flag": ("is_reservation_conflict = true, invalid_reason = 'x'", "status = 'assigned'"),
-    "unflag": ("is_reservation_conflict = false, invalid_reason = ''", "status = 'assigned'"),
-    "spoil": (f"status = 'invalid', is_reservation_conflict = false, {IN_USE}{{freed}}", "true"),
+    "flag": (f"is_reservation_conflict = true, invalid_reason = 'x', reservation_id = {ANY}", "status = 'assigned'"),
+    "unflag": (f"{UNTAKEN}, invalid_reason = ''", "status = 'assigned'"),
+    "spoil": (f"status = 'invalid', {UNTAKEN}, {IN_USE}{{freed}}", "true"),
     "mend": ("status = 'assigned'", "status = 'invalid' AND batch_id IS NOT NULL"),
     "nothing": ("phone_key = '+628123456789'", "true"),
 }
@@ -92,10 +96,16 @@ def pool(table: str, database: int, first: int, count: int) -> str:
 
 def sql_of(statement: Statement, table: str, batches: list, first_row: int, *, requests: bool) -> str:
     batch, other = batches[statement.batch], batches[(statement.batch + 1) % 4]
-    names = {"b": batch.pk, "s": batch.staff_id, "d": batch.database_id, "held": "status = 'reserved'", "freed": ""}
+    names = {
+        "b": batch.pk,
+        "s": batch.staff_id,
+        "d": batch.database_id,
+        "held": f"status = 'reserved', {TAKEN}",
+        "freed": "",
+    }
     if requests:
         own = f'(SELECT id FROM records_request q WHERE q.database_id = "{table}".database_id)'
-        names |= {"held": f"status = 'requested', request_id = {own}", "freed": ", request_id = NULL"}
+        names |= {"held": f"status = 'requested', {UNTAKEN}, request_id = {own}", "freed": ", request_id = NULL"}
     if statement.what == "delete":
         return f'DELETE FROM "{table}" WHERE {statement.rows}'
     if statement.what.startswith("insert"):
@@ -127,6 +137,7 @@ def test_stored_counts_are_true_after_any_sequence_of_statements(module, stateme
     with transaction.atomic():
         people = UserFactory.create_batch(2)
         databases = make.database.create_batch(2)
+        ReservationFactory()
         batches = [make.batch(database=database, staff=person) for database in databases for person in people]
         requests = [RequestFactory(database=database) for database in databases if module.policy.staff_request]
         for first, database in zip((1, 9), databases, strict=True):

@@ -16,6 +16,7 @@ from records.requests import approve_requests, change_auto_approve, reject_reque
 from tests.distribution.sql import ask, run
 from tests.distribution.test_pages import figures_on, rows_on
 from tests.factories.distribution import factories_of, fill
+from tests.factories.reservations import take
 
 pytestmark = pytest.mark.django_db
 
@@ -322,11 +323,7 @@ def test_the_message_says_what_was_late_swapped_and_refused(desk, waiting, staff
     fill(waiting[0].database, 1)
     reject_requests(requests=[waiting[2]], by=admin)
     run("UPDATE accounts_user SET is_active = false, deactivated_at = now() WHERE id = %s", other_staff.pk)
-    run(
-        "UPDATE records_record SET status = 'reserved', request_id = NULL"
-        " WHERE id = (SELECT min(id) FROM records_record WHERE request_id = %s)",
-        waiting[0].pk,
-    )
+    take(waiting[0].records.first())
     text = desk.post(url_of("approve_requests"), answering(*waiting), follow=True).content.decode()
     assert "1 request approved. 3 records handed out." in text
     assert "1 held record was not free any more; another one of the same database took its place." in text
