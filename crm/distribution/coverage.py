@@ -133,6 +133,14 @@ def match_ids(model: Any, reservation_ids: Collection[int]) -> list[int]:
     return [pk for (pk,) in found]
 
 
+def matching_ids(model: Any, record_id: int) -> list[int]:
+    """The keys of the reservations that match the record, whether they are active or not."""
+    found = _ask(
+        model, "SELECT DISTINCT reservation_id FROM ({matches}) AS m WHERE record_id = %(pk)s", {"pk": record_id}
+    )
+    return [pk for (pk,) in found]
+
+
 def cover_database(database: Any) -> int:
     """Reserves what reservations cover of records that were just added; how many. Nobody else sees the records yet, and
     the product is locked.
@@ -144,15 +152,22 @@ def cover_database(database: Any) -> int:
     return settle(model, [pk for (pk,) in found]).reserved
 
 
-def covering(model: Any, ids: Collection[int], *, among: Collection[int] | None = None) -> dict[int, int]:
-    """Those of the records that are covered, each with the oldest reservation that covers it; or the oldest of those
-    `among` which it is to be looked for.
-    """
+def covering(model: Any, ids: Collection[int]) -> dict[int, int]:
+    """Those of the records that are covered, each with the oldest reservation that covers it."""
     rows = _ask(
         model,
-        "SELECT record_id, min(reservation_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s)"
-        " AND (%(among)s::bigint[] IS NULL OR reservation_id = ANY(%(among)s)) GROUP BY 1",
-        {"ids": list(ids), "among": None if among is None else list(among)},
+        "SELECT record_id, min(reservation_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) GROUP BY 1",
+        {"ids": list(ids)},
+    )
+    return dict(rows)
+
+
+def owners(model: Any, ids: Collection[int]) -> dict[int, list[int]]:
+    """Those of the records that are covered, each with the staff members who have reserved it."""
+    rows = _ask(
+        model,
+        "SELECT record_id, array_agg(DISTINCT staff_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) GROUP BY 1",
+        {"ids": list(ids)},
     )
     return dict(rows)
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from crm.accounts.models import User
 from crm.accounts.services import deactivate_person, lock_people, lock_working
 from crm.distribution.assignment import recall_records, transfer_records
-from crm.distribution.coverage import covering
+from crm.distribution.coverage import owners
 from crm.distribution.holdings import Holding, holding
 from crm.errors import Refused
 from crm.figures import get_figure
@@ -88,31 +88,29 @@ def deactivate_with_records(*, person: User, to: Sequence[User], by: User, expec
             raise Refused(_("The numbers have changed since they were shown. Nothing was changed; look again."))
         for module in modules():
             module.policy.withdraw(person, by)
-        owners = leave_reservations(reservations=reserved.values(), to=to, by=by)
+        moved = leave_reservations(reservations=reserved.values(), to=to, by=by)
         given = dict.fromkeys(to, 0)
         for module in modules():
-            for receiver, share in _parts(module, person, to, owners, given).items():
+            for receiver, share in _parts(module, person, to, given).items():
                 records = module.Record.objects.with_ids(share)
                 given[receiver] += transfer_records(records=records, to=receiver, by=by).count
         held_still = [module.Record.objects.held_by(person) for module in modules()]
         recalled = sum(recall_records(records=held, by=by).count for held in held_still if held.exists())
         tell_taken({module: module.Record.objects.settle(ids).taken for module, ids in touched.items()})
         deactivate_person(person=person, by=by)
-        gone = had.reserved - len(owners)
-        return Left(recalled, sum(given.values()), had.waiting, tuple(given.items()), moved=len(owners), ended=gone)
+        gone = had.reserved - moved
+        return Left(recalled, sum(given.values()), had.waiting, tuple(given.items()), moved=moved, ended=gone)
 
 
-def _parts(
-    module: Module, person: User, to: Sequence[User], owners: Mapping[int, User], given: Mapping[User, int]
-) -> dict[User, list[int]]:
-    """Which of the person's records go to whom: after the reservations that have moved, and the others evenly."""
+def _parts(module: Module, person: User, to: Sequence[User], given: Mapping[User, int]) -> dict[User, list[int]]:
+    """Which of the person's records go to whom: to the one who has reserved the customer, and the others evenly."""
     parts: dict[User, list[int]] = {receiver: [] for receiver in to}
     held = module.Record.objects.held_by(person).order_by("batch", "row_number")
     ids = list(held.values_list("pk", flat=True))
-    follows = covering(module.Record, ids, among=owners)
-    for pk, reservation in follows.items():
-        parts[owners[reservation]].append(pk)
-    others = [pk for pk in ids if pk not in follows]
+    reserved = owners(module.Record, ids)
+    for receiver in to:
+        parts[receiver] = [pk for pk in ids if reserved.get(pk) == [receiver.pk]]
+    others = [pk for pk in ids if pk not in reserved]
     for receiver, share in zip(to, _shares(others, len(to), first=sum(given.values())), strict=True):
         parts[receiver] += share
     return parts

@@ -104,11 +104,11 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
 
     def due(self, today: date) -> "ReservationQuerySet":
         """Active ones whose time is over; the nightly run of `today` ends them."""
-        return self.with_end().filter(**{"ends_on__lte": today})
+        return self.with_end().filter(Q(("ends_on__lte", today)))
 
     def ending_soon(self, today: date) -> "ReservationQuerySet":
         """Active ones that end within their days of warning, and are not due yet."""
-        return self.with_end().filter(**{"ends_on__gt": today, "warned_from__lte": today})
+        return self.with_end().filter(Q(("ends_on__gt", today)), Q(("warned_from__lte", today)))
 
     def to_warn(self, today: date) -> "ReservationQuerySet":
         """Those that end soon, and whose owner has not been warned of that end."""

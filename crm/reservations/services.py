@@ -202,9 +202,9 @@ def change_permanence(*, reservations: ReservationQuerySet, permanent: bool, by:
         return Reservation.objects.filter(pk__in=changing).update(is_permanent=permanent, warned_on=None)
 
 
-def leave_reservations(*, reservations: Iterable[Reservation], to: Sequence[User], by: User) -> dict[int, User]:
+def leave_reservations(*, reservations: Iterable[Reservation], to: Sequence[User], by: User) -> int:
     """Their owner leaves: active ones go to the people of `to` in turn, or end when there is nobody; what waits is
-    rejected. Returns whose each is now. The caller has locked them and the people, and settles the records.
+    rejected. Returns how many have moved. The caller has locked them and the people, and settles the records.
     """
     with operation("person.leave", by=by):
         reservations = list(reservations)
@@ -214,14 +214,14 @@ def leave_reservations(*, reservations: Iterable[Reservation], to: Sequence[User
         _settle_alerts(waiting)
         if not to:
             _set(active, by, status="released")
-            return {}
+            return 0
         for number, receiver in enumerate(to):
             share = active[number :: len(to)]
             _set(share, by, staff=receiver, last_deposit_on=None, warned_on=None)
             for each in share:
                 each.staff = receiver
         tell_owners(active, "moved here")
-        return {each.pk: each.staff for each in active}
+        return len(active)
 
 
 def settings_of_reservations() -> ReservationSettings:

@@ -19,15 +19,79 @@ from tests.distribution.sql import Witness, ask
 
 UNTOUCHED = """
     assignee_id IS NULL AND assigned_at IS NULL AND assigned_by_id IS NULL AND batch_id IS NULL
-    AND NOT is_reservation_conflict AND invalid_reason = '' AND archived_at IS NULL AND archived_by_id IS NULL
+    AND NOT is_reservation_conflict AND invalid_reason = '' AND kept_despite = '{{}}' AND kept_note = ''
+    AND archived_at IS NULL AND archived_by_id IS NULL
     AND archive_reason = '' AND reach = '' AND response = '' AND responded_at IS NULL AND note = ''
     AND follow_up_on IS NULL AND worked_at IS NULL AND validation = '' AND validation_reason = ''
     AND validated_at IS NULL AND validated_by_id IS NULL AND replaces_id IS NULL
 """
 
+# Which reservation covers which record, and whose it is: the rule once more, in other words than the application's.
+COVERS = """
+    SELECT r.id AS record, v.id AS reservation, v.staff_id AS staff
+    FROM {r} r, {d} d, reservations_reservation v
+    WHERE d.id = r.database_id AND v.product_id = d.product_id AND v.status = 'active'
+          AND (v.customer_key = r.customer_key OR (v.phone_key IS NOT NULL AND v.phone_key = r.phone_key))
+"""
+# That of somebody else than who has the record, and in spite of which it was not kept.
+AGAINST = f"SELECT 1 FROM ({COVERS}) c WHERE c.record = r.id AND c.staff <> r.assignee_id"
+NOT_KEPT = f"{AGAINST} AND NOT c.reservation = ANY(r.kept_despite)"
+
 RULES = {
     "the old status is never written": "SELECT id FROM {r} WHERE status = 'invalid'",
-    "without reservations nothing is reserved": "SELECT id FROM {r} WHERE status = 'reserved'",
+    "what a reservation covers is not available": f"""
+        SELECT id FROM {{r}} r WHERE status = 'available' AND EXISTS (SELECT 1 FROM ({COVERS}) c WHERE c.record = r.id)
+    """,
+    "a reserved record names the oldest active reservation that covers it": f"""
+        SELECT id FROM {{r}} r WHERE status = 'reserved'
+            AND reservation_id IS DISTINCT FROM (SELECT min(c.reservation) FROM ({COVERS}) c WHERE c.record = r.id)
+    """,
+    "a record is in conflict if and only if somebody else has reserved it, and it was not kept": f"""
+        SELECT id FROM {{r}} r WHERE is_reservation_conflict <> (status = 'assigned' AND EXISTS ({NOT_KEPT}))
+    """,
+    "a conflict names the oldest such reservation, and its reason the owner": f"""
+        SELECT r.id FROM {{r}} r LEFT JOIN reservations_reservation v ON v.id = r.reservation_id
+            LEFT JOIN accounts_user u ON u.id = v.staff_id
+        WHERE is_reservation_conflict AND (
+            r.reservation_id IS DISTINCT FROM ({NOT_KEPT.replace("SELECT 1", "SELECT min(c.reservation)")})
+            OR invalid_reason IS DISTINCT FROM 'Reserved by ' || u.username)
+    """,
+    "nothing else names a reservation or has a reason": """
+        SELECT id FROM {r} WHERE status <> 'reserved' AND NOT is_reservation_conflict
+            AND (reservation_id IS NOT NULL OR invalid_reason <> '')
+    """,
+    "a record is kept only in spite of what covers it": f"""
+        SELECT id FROM {{r}} r WHERE (kept_despite = '{{{{}}}}') <> (kept_note = '')
+            OR NOT kept_despite <@ ARRAY({AGAINST.replace("SELECT 1", "SELECT c.reservation")})
+    """,
+    "the log has each conflict that there is, and no other is open": """
+        SELECT coalesce(r.id, c.record_id) FROM (SELECT * FROM {r} WHERE is_reservation_conflict) r
+        FULL JOIN (SELECT * FROM distribution_conflict WHERE module = '{key}' AND closed_at IS NULL) c
+            ON c.record_id = r.id AND c.database_id = r.database_id AND c.staff_id = r.assignee_id
+               AND c.reservation_id = r.reservation_id AND c.customer_id = r.customer_id
+               AND c.reserved_by_id = (SELECT v.staff_id FROM reservations_reservation v WHERE v.id = r.reservation_id)
+        WHERE r.id IS NULL OR c.id IS NULL
+    """,
+    "a customer of a product is reserved, or asked for, once": """
+        SELECT min(id) FROM reservations_reservation WHERE status IN ('pending', 'active')
+        GROUP BY product_id, customer_key HAVING count(*) > 1
+    """,
+    "reservations that stand belong to active staff": """
+        SELECT v.id FROM reservations_reservation v JOIN accounts_user u ON u.id = v.staff_id
+        WHERE v.status IN ('pending', 'active') AND NOT (u.is_active AND u.role = 'staff')
+    """,
+    "an alert about a reservation is there only while it waits": """
+        SELECT id FROM notices_notice n WHERE about LIKE 'reservation/%%' AND NOT EXISTS (
+            SELECT 1 FROM reservations_reservation v
+            WHERE v.status = 'pending' AND n.about = 'reservation/' || v.id || '/')
+    """,
+    "a reservation is what its newest event says": """
+        SELECT v.id FROM reservations_reservation v LEFT JOIN (
+            SELECT DISTINCT ON (pgh_obj_id) * FROM reservations_reservationevent ORDER BY pgh_obj_id, pgh_id DESC
+        ) e ON e.pgh_obj_id = v.id
+        WHERE to_jsonb(v) - 'customer_key' IS DISTINCT FROM
+            (SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(e)) WHERE to_jsonb(v) ? key)
+    """,
     "who has a record, since when, by whom and in which batch is known exactly while it is out of the pool": """
         SELECT id FROM {r} WHERE (status IN ('assigned', 'archived'))
             IS DISTINCT FROM (num_nonnulls(assignee_id, assigned_at, assigned_by_id, batch_id) = 4)
@@ -37,7 +101,7 @@ RULES = {
         WHERE b.database_id <> r.database_id OR b.staff_id IS DISTINCT FROM r.assignee_id
     """,
     "a record of the pool is clean": f"""
-        SELECT id FROM {{r}} WHERE status IN ('available', 'requested') AND NOT ({UNTOUCHED})
+        SELECT id FROM {{r}} WHERE status IN ('available', 'reserved', 'requested') AND NOT ({UNTOUCHED})
     """,
     "an archived record says when, by whom and why, and nothing else does": """
         SELECT id FROM {r} WHERE (status = 'archived')
@@ -83,7 +147,7 @@ RULES = {
     """,
     "a record without events was never touched": f"""
         SELECT id FROM {{r}} r WHERE NOT EXISTS (SELECT 1 FROM {{e}} e WHERE e.pgh_obj_id = r.id)
-            AND NOT (status = 'available' AND {UNTOUCHED})
+            AND NOT (status IN ('available', 'reserved') AND {UNTOUCHED})
     """,
     "a record that is gone was deleted, and the history says so": """
         SELECT e.pgh_obj_id FROM (SELECT DISTINCT ON (pgh_obj_id) * FROM {e} ORDER BY pgh_obj_id, pgh_id DESC) e
@@ -108,7 +172,7 @@ RULES = {
     """,
     "what was imported is there or purged": """
         SELECT id FROM {d} WHERE imported_count <> record_count + purged_count
-            OR record_count <> available_count + requested_count + assigned_count + archived_count
+            OR record_count <> available_count + reserved_count + requested_count + assigned_count + archived_count
     """,
     "the counts of a database are those of its rows": """
         SELECT d.id FROM {d} d LEFT JOIN {r} r ON r.database_id = d.id GROUP BY d.id
@@ -235,7 +299,8 @@ def broken_rules(module: Module) -> dict[str, list[int]]:
 def fingerprint(module: Module | None = None) -> tuple:
     """Changes when anything of the module changes or, without one, anything at all that services write."""
     tables = ["accounts_user", "accounts_userevent", "notices_notice", "records_request", "records_requestevent"]
-    tables.append("distribution_modulesettings")
+    tables += ["distribution_modulesettings", "reservations_reservation", "reservations_reservationevent"]
+    tables.append("distribution_conflict")
     for each in [module] if module else modules():
         tables += [f"{each.key}_{name}" for name in ("record", "batch", "database", "recordevent", "batchevent")]
         tables.append(f"{each.key}_databaseevent")

@@ -23,6 +23,7 @@ from crm.accounts.models import User
 from crm.accounts.services import change_role, deactivate_person, reactivate_person
 from crm.distribution.assignment import TooFew, assign_picked, assign_random, recall_records, transfer_records
 from crm.distribution.batches import pin_batch, rename_batch
+from crm.distribution.conflicts import hand_to_owners, keep_records
 from crm.distribution.databases import archive_database, restore_database
 from crm.distribution.holdings import Holding, holdings_with_states
 from crm.distribution.imports.uploads import import_upload, receive_upload, undo_import
@@ -41,6 +42,19 @@ from crm.distribution.validation import (
 from crm.distribution.work import note_outcome
 from crm.errors import Refused
 from crm.registry import Module, get_module, modules
+from crm.reservations.entries import Entry, add_reservations
+from crm.reservations.expiry import preview_expiry, run_expiry
+from crm.reservations.models import Reservation
+from crm.reservations.services import (
+    add_reservation,
+    approve_reservations,
+    ask_reservation,
+    change_permanence,
+    move_reservations,
+    reject_reservations,
+    release_reservations,
+    restore_reservations,
+)
 from records.models import AutoApprove, Request
 from records.requests import (
     approve_requests,
@@ -51,9 +65,10 @@ from records.requests import (
 )
 from tests.distribution.sql import Witness, ask, run
 from tests.factories.accounts import UserFactory
-from tests.factories.distribution import factories_of, fill
+from tests.factories.distribution import factories_of
 from tests.factories.products import ProductFactory
 from tests.properties.invariants import (
+    COVERS,
     broken_rules,
     check_references,
     fingerprint,
@@ -74,6 +89,13 @@ how = st.sampled_from(["one", "one", "few", "batch", "all"])
 """How a selection is made."""
 
 keys = st.sampled_from(MODULES)
+
+
+# The same customers in every module; every phone is that of two of them.
+CUSTOMERS = """
+    INSERT INTO {table} (database_id, row_number, customer_id, phone, phone_key)
+    SELECT %s, n, 'Customer ' || n, '0812-4000-000' || n %% 7, '+628124000000' || n %% 7 FROM generate_series(1, 14) n
+"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +125,7 @@ class World:
             witness = self.witnesses[module.key] = Witness(module)
             database = factories_of(module).database(product=self.product)
             self.files[module.key] = {database.pk: {}}
-            self.rows[module.key] = len(fill(database, 14))
+            self.rows[module.key] = run(CUSTOMERS.format(table=f"{module.key}_record"), database.pk)
             witness.look()
             for person in staff[:2]:
                 assign_random(module=module, database=database, staff=person, count=4, by=owner)
@@ -134,7 +156,7 @@ class Life(RuleBasedStateMachine):
         self.undoable: list[Done] = []
         self.there: dict[str, Counter[str]] = {}
         self.held: dict[str, list[Holding]] = {}
-        self.rows_imported = 0
+        self.rows_imported = 1
 
     def teardown(self) -> None:
         try:
@@ -234,8 +256,10 @@ class Life(RuleBasedStateMachine):
     def bring_in(self, module: Module, *, good: int, twice: int, blank: int, nameless: int) -> Any:
         first = self.rows_imported
         self.rows_imported += good
-        lines = ["id,name,phone", *(f"c{first + number},Name,0812000{first + number:05d}" for number in range(good))]
-        lines += [f"C{first},Again,"] * twice + [",,"] * blank + [",Nobody,"] * nameless + [f"c{first},Last,"]
+        customers = [f"customer  {first + number}" for number in range(good)]
+        lines = ["id,name,phone", *(f"{customer},Name,08124000000{first % 10}" for customer in customers)]
+        lines += [f"CUSTOMER {first},Again,"] * twice + [",,"] * blank + [",Nobody,"] * nameless
+        lines += [f"customer {first},Last,"]
         upload = receive_upload(
             module=module,
             product=self.world.product,
@@ -268,7 +292,8 @@ class Life(RuleBasedStateMachine):
         module = get_module(key)
         database = at(self.databases(module), n)
         [(records, touched)] = ask(
-            f"SELECT count(*), count(*) FILTER (WHERE status <> 'available') FROM {key}_record WHERE database_id = %s",
+            f"SELECT count(*), count(*) FILTER (WHERE status NOT IN ('available', 'reserved'))"
+            f" FROM {key}_record WHERE database_id = %s",
             database.pk,
         )
         batches = ask(f"SELECT 1 FROM {key}_batch WHERE database_id = %s", database.pk)
@@ -316,12 +341,14 @@ class Life(RuleBasedStateMachine):
     def assigns_picked(self, key: str, person: int, n: int, how: str) -> None:
         module, staff = get_module(key), at(self.staff(), person)
         database = at(self.databases(module), n)
-        picked = self.choose(module, how, n, f"status = 'available' AND database_id = {database.pk}")
+        in_pool = f"status IN ('available', 'reserved') AND database_id = {database.pk}"
+        picked = self.choose(module, how, n, in_pool)
         ids = list(picked.values_list("pk", flat=True))
+        others = set(ids) & self.reserved_by_others(module, staff)
         done = self.attempt(
             assign_picked, module=module, database=database, staff=staff, record_ids=ids, by=self.admins()[0]
         )
-        assert isinstance(done, Refused) == (not ids or database.archived_at is not None)
+        assert isinstance(done, Refused) == (not ids or bool(others) or database.archived_at is not None)
         if not isinstance(done, Refused):
             assert set(ids_of(module, f"batch_id = {done.batch.pk} AND status = 'assigned'")) == set(ids)
 
@@ -334,7 +361,7 @@ class Life(RuleBasedStateMachine):
         done = self.attempt(recall_records, records=records, by=admin)
         assert (done.count, done.skipped) == (len(expected), len(selected - expected))
         after = rows_of(module)
-        assert {after[pk]["status"] for pk in expected} <= {"available"}
+        assert {after[pk]["status"] for pk in expected} <= {"available", "reserved"}
         assert_only(expected, before, after)
         self.take_back_later(module, admin, before, done.undo)
 
@@ -344,12 +371,14 @@ class Life(RuleBasedStateMachine):
         to = at(self.people(), person)
         records = self.choose(module, how, n, "status = 'assigned'")
         selected = set(records.values_list("pk", flat=True))
-        expected = {pk for pk in selected if before[pk]["status"] == "assigned" and before[pk]["assignee_id"] != to.pk}
+        moving = {pk for pk in selected if before[pk]["status"] == "assigned" and before[pk]["assignee_id"] != to.pk}
+        expected = moving - self.reserved_by_others(module, to)
         done = self.attempt(transfer_records, records=records, to=to, by=admin)
         assert isinstance(done, Refused) == (not self.may_receive(to))
         if isinstance(done, Refused):
             return
-        assert (done.count, done.skipped) == (len(expected), len(selected - expected))
+        assert (done.count, done.skipped) == (len(expected), len(selected - moving))
+        assert done.reserved == len(moving - expected)
         after = rows_of(module)
         assert all(after[pk]["assignee_id"] == to.pk for pk in expected)
         assert all(after[pk]["note"] == before[pk]["note"] for pk in expected), "what was noted goes along"
@@ -358,6 +387,9 @@ class Life(RuleBasedStateMachine):
 
     def may_receive(self, person: User) -> bool:
         return person in self.staff()
+
+    def reserved_by_others(self, module: Module, person: User) -> set[int]:
+        return {pk for pk, _reservation, staff in covers(module) if staff != person.pk}
 
     # --- Requests ------------------------------------------------------------------------------------------
 
@@ -391,14 +423,35 @@ class Life(RuleBasedStateMachine):
         still = {request.pk for request in chosen if request.state == "pending"}
         archived = {pk for (pk,) in ask("SELECT id FROM records_database WHERE archived_at IS NOT NULL")}
         service = approve_requests if approve else reject_requests
-        done = self.attempt(service, requests=chosen, by=at(self.admins(), by))
         impossible = {request.pk for request in chosen if approve and request.database_id in archived} & still
+        swapped = 0
+        if approve:
+            short, swapped = self.swaps([request for request in chosen if request.pk in still - impossible])
+            impossible |= short
+        done = self.attempt(service, requests=chosen, by=at(self.admins(), by))
+        assert done.swapped == swapped
         assert (done.done, done.late) == (len(still - impossible), len(chosen) - len(still))
         assert len(done.refused) == len(impossible)
         states = dict(ask("SELECT id, state FROM records_request"))
         assert {states[pk] for pk in still - impossible} <= {"approved" if approve else "rejected"}
         assert {states[pk] for pk in impossible} <= {"pending"}
         self.effects["decided requests"] += done.done
+
+    def swaps(self, waiting: list[Request]) -> tuple[set[int], int]:
+        """The requests for which there are too few others in the place of what is reserved by now; and how many others
+        the rest needs."""
+        rows = rows_of(get_module("records")).values()
+        free = Counter(row["database_id"] for row in rows if row["status"] == "available")
+        short, swapped = set(), 0
+        for request in sorted(waiting, key=lambda request: (request.database_id, request.pk)):
+            held = {row["id"] for row in rows if row["request_id"] == request.pk}
+            needed = len(held & self.reserved_by_others(get_module("records"), request.staff))
+            if needed > free[request.database_id]:
+                short.add(request.pk)
+            else:
+                free[request.database_id] -= needed
+                swapped += needed
+        return short, swapped
 
     @precondition(lambda self: self.there["records"]["requested"])
     @rule(n=which)
@@ -608,7 +661,7 @@ class Life(RuleBasedStateMachine):
             assert not archived & set(after)
             self.rows[key] -= len(archived)
         else:
-            assert {after[pk]["status"] for pk in archived} == {"available"}
+            assert {after[pk]["status"] for pk in archived} <= {"available", "reserved"}
         heirs = {pk for pk, row in before.items() if row["replaces_id"] in archived}
         assert all(after[pk]["replaces_id"] is None for pk in heirs - archived)
         assert_only(archived | heirs, before, after)
@@ -630,6 +683,179 @@ class Life(RuleBasedStateMachine):
         held = {pk for pk in done.changed if done.before[pk]["status"] == "assigned"}
         assert (result.count, result.count + result.skipped) == (len(back), max(len(held), len(back)))
         assert_only(back, before, after)
+
+    # --- Reservations --------------------------------------------------------------------------------------
+
+    @rule(
+        key=keys, n=which, person=which, spelled=st.sampled_from([str, str.upper, "  {} ".format]), phone=st.booleans()
+    )
+    def reserves(self, key: str, n: int, person: int, spelled: Callable[[str], str], phone: bool) -> None:
+        """Staff ask for a customer of the module; admins enter one, or with the phone of one."""
+        staff, by = at(self.people(), person), at(self.admins(), n)
+        row = at(sorted(rows_of(get_module(key)).values(), key=lambda row: row["id"]), n)
+        arguments: dict[str, Any] = {"product": self.world.product, "customer_id": spelled(row["customer_id"])}
+        if phone:
+            arguments = {**arguments, "customer_id": f"other {n % 3}", "phone": row["phone"] or "0812-4000-0001"}
+        taken = self.is_taken(arguments["customer_id"])
+        before = self.taken_records()
+        if n % 3 == 0:
+            done = self.attempt(ask_reservation, **arguments, by=staff)
+            assert isinstance(done, Refused) == (taken or not self.may_receive(staff))
+            assert self.taken_records() == before
+            return
+        done = self.attempt(add_reservation, **arguments, staff=staff, by=by)
+        assert isinstance(done, Refused) == (taken or not self.may_receive(staff))
+        if not isinstance(done, Refused):
+            self.check_effect(done, before)
+
+    def is_taken(self, customer: str) -> bool:
+        key = " ".join(customer.upper().split())
+        return key in {
+            found
+            for (found,) in ask(
+                "SELECT customer_key FROM reservations_reservation WHERE status IN ('pending', 'active')"
+            )
+        }
+
+    def taken_records(self) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
+        """The records that are reserved, and those in conflict."""
+        rows = [(module.key, pk, row) for module in modules() for pk, row in rows_of(module).items()]
+        return (
+            {(key, pk) for key, pk, row in rows if row["status"] == "reserved"},
+            {(key, pk) for key, pk, row in rows if row["is_reservation_conflict"]},
+        )
+
+    def check_effect(self, done: Any, before: tuple[set, set]) -> None:
+        """What the service says it has done to records is the difference."""
+        (reserved, flagged), (reserved_now, flagged_now) = before, self.taken_records()
+        assert done.reserved - done.freed == len(reserved_now) - len(reserved)
+        assert done.conflicts - done.cleared == len(flagged_now) - len(flagged)
+        self.effects["reserved records"] += done.reserved
+        self.effects["conflicts"] += done.conflicts
+
+    @rule(key=keys, n=which, person=which, bad=st.booleans())
+    def reserves_many(self, key: str, n: int, person: int, bad: bool) -> None:
+        staff, before = at(self.people(), person), self.taken_records()
+        rows = sorted(rows_of(get_module(key)).values(), key=lambda row: row["id"])[n % 5 : n % 5 + 4]
+        entries = [Entry(line, row["customer_id"].lower()) for line, row in enumerate(rows)]
+        entries += [Entry(8, " "), Entry(9, rows[0]["customer_id"])] if bad else []
+        free = {entry.line for entry in entries[: len(rows)] if not self.is_taken(entry.customer_id)}
+        done = self.attempt(
+            add_reservations, product=self.world.product, staff=staff, entries=entries, by=self.admins()[0]
+        )
+        assert isinstance(done, Refused) == (not self.may_receive(staff))
+        if isinstance(done, Refused):
+            return
+        assert {answer.entry.line for answer in done.answers if answer.outcome == "added"} == free
+        assert (done.count("bad"), done.count("repeated")) == ((1, 1) if bad else (0, 0))
+        self.check_effect(done.effect, before)
+
+    def reservations(self, *, statuses: tuple[str, ...], many: bool, n: int) -> Any:
+        """One of these, or all that there are, in whatever state."""
+        if many:
+            return Reservation.objects.all()
+        found = list(Reservation.objects.filter(status__in=statuses).order_by("pk").values_list("pk", flat=True))
+        return Reservation.objects.filter(pk__in=[at(found, n)] if found else [])
+
+    @rule(n=which, many=st.sampled_from([False, False, False, True]), approve=st.sampled_from([True, True, False]))
+    def decides_reservations(self, n: int, many: bool, approve: bool) -> None:
+        chosen, before = self.reservations(statuses=("pending",), many=many, n=n), self.taken_records()
+        states = dict(chosen.values_list("pk", "status"))
+        waiting = [pk for pk, status in states.items() if status == "pending"]
+        service = approve_reservations if approve else reject_reservations
+        done = self.attempt(service, reservations=chosen, by=at(self.admins(), n))
+        assert (done.done, done.late) == (len(waiting), len(states) - len(waiting))
+        assert set(Reservation.objects.filter(pk__in=waiting).values_list("status", flat=True)) <= {
+            "active" if approve else "rejected"
+        }
+        self.check_effect(done, before)
+        self.effects["decided reservations"] += done.done
+
+    @rule(n=which, many=st.sampled_from([False, False, False, True]))
+    def releases(self, n: int, many: bool) -> None:
+        chosen, before = self.reservations(statuses=("active",), many=many, n=n), self.taken_records()
+        active = list(chosen.active().values_list("pk", flat=True))
+        done = self.attempt(release_reservations, reservations=chosen, by=at(self.admins(), n))
+        assert done.done == len(active)
+        self.check_effect(done, before)
+        self.effects["released"] += done.done
+
+    @rule(n=which, many=st.sampled_from([False, False, True]))
+    def restores_reservations(self, n: int, many: bool) -> None:
+        chosen, before = self.reservations(statuses=("expired", "released"), many=many, n=n), self.taken_records()
+        working = {person.pk for person in self.staff()}
+        able = {
+            row.customer_key for row in chosen.ended() if row.staff_id in working and not self.is_taken(row.customer_id)
+        }
+        done = self.attempt(restore_reservations, reservations=chosen, by=at(self.admins(), n))
+        assert done.done == len(able)
+        self.check_effect(done, before)
+        self.effects["restored"] += done.done
+
+    @rule(n=which, person=which, many=st.sampled_from([False, False, True]))
+    def moves_reservations(self, n: int, person: int, many: bool) -> None:
+        chosen, before = self.reservations(statuses=("active",), many=many, n=n), self.taken_records()
+        to = at(self.people(), person)
+        moving = chosen.active().exclude(staff=to).count()
+        done = self.attempt(move_reservations, reservations=chosen, to=to, by=at(self.admins(), n))
+        assert isinstance(done, Refused) == (not self.may_receive(to))
+        if not isinstance(done, Refused):
+            assert done.done == moving
+            self.check_effect(done, before)
+            self.effects["moved"] += done.done
+
+    @rule(n=which, permanent=st.booleans())
+    def changes_permanence(self, n: int, permanent: bool) -> None:
+        chosen = self.reservations(statuses=("active",), many=False, n=n)
+        before = self.taken_records()
+        self.attempt(change_permanence, reservations=chosen, permanent=permanent, by=self.admins()[0])
+        assert self.taken_records() == before
+
+    @rule(days=st.sampled_from([0, 27, 31]))
+    def a_night_passes(self, days: int) -> None:
+        """The nightly run, as if so many days had gone by."""
+        today, before = timezone.localdate() + timedelta(days=days), self.taken_records()
+        would = preview_expiry(today)
+        done = self.attempt(run_expiry, today=today)
+        assert (done.expired, done.warned) == (would.expired, would.warned)
+        assert (preview_expiry(today).expired, preview_expiry(today).warned) == (0, 0)
+        assert days < 31 or not Reservation.objects.active().filter(is_permanent=False).exists()
+        (reserved, flagged), (reserved_now, flagged_now) = before, self.taken_records()
+        assert (done.freed, done.cleared) == (len(reserved) - len(reserved_now), len(flagged) - len(flagged_now))
+        self.effects["expired"] += done.expired
+        self.effects["warned"] += done.warned
+
+    @rule(how=how, n=which)
+    def hands_to_owners(self, how: str, n: int) -> None:
+        key = at(MODULES, n)
+        module, admin, before = get_module(key), at(self.admins(), n), rows_of(get_module(key))
+        records = self.choose(module, how, n, "is_reservation_conflict")
+        flagged = {pk for pk in records.values_list("pk", flat=True) if before[pk]["is_reservation_conflict"]}
+        owners = dict(ask("SELECT id, staff_id FROM reservations_reservation"))
+        to = {pk: owners[before[pk]["reservation_id"]] for pk in flagged}
+        stays = {pk for pk, _reservation, staff in covers(module) if pk in flagged and staff != to[pk]}
+        done = self.attempt(hand_to_owners, records=records, by=admin)
+        after = rows_of(module)
+        assert (done.count, done.reserved) == (len(flagged - stays), len(stays))
+        assert all(after[pk]["assignee_id"] == to[pk] for pk in flagged - stays)
+        assert_only(flagged - stays, before, after)
+        self.effects["handed over"] += done.count
+        self.take_back_later(module, admin, before, done.undo)
+
+    @rule(how=how, n=which)
+    def keeps_records(self, how: str, n: int) -> None:
+        key = at(MODULES, n)
+        module, before = get_module(key), rows_of(get_module(key))
+        records = self.choose(module, how, n, "is_reservation_conflict")
+        flagged = {pk for pk in records.values_list("pk", flat=True) if before[pk]["is_reservation_conflict"]}
+        done = self.attempt(keep_records, records=records, note="old friends", by=at(self.admins(), n))
+        after = rows_of(module)
+        assert done.count == len(flagged)
+        assert all(
+            (after[pk]["is_reservation_conflict"], after[pk]["kept_note"]) == (False, "old friends") for pk in flagged
+        )
+        assert_only(flagged, before, after)
+        self.effects["kept"] += done.count
 
     # --- Cards and people ----------------------------------------------------------------------------------
 
@@ -653,16 +879,28 @@ class Life(RuleBasedStateMachine):
             return
         person = at(staff, n)
         to = list({at(staff, receiver).pk: at(staff, receiver) for receiver in receivers}.values())
-        before = held_of(self.people())
+        before, reserved = held_of(self.people()), any(covers(module) for module in modules())
+        standing = dict(
+            ask(
+                "SELECT status, count(*) FROM reservations_reservation"
+                " WHERE staff_id = %s AND status IN ('pending', 'active') GROUP BY 1",
+                person.pk,
+            )
+        )
         done = self.attempt(deactivate_with_records, person=person, to=to, by=self.admins()[0])
         assert isinstance(done, Refused) == (person in to)
         if isinstance(done, Refused):
             return
         after = held_of(self.people())
         shares = [after[receiver.pk] - before[receiver.pk] for receiver in to]
-        assert (done.recalled, done.transferred) == ((0, sum(shares)) if to else (before[person.pk], 0))
-        assert not to or sum(shares) == before[person.pk]
-        assert not to or max(shares) - min(shares) <= 1
+        assert (done.recalled, done.transferred) == (before[person.pk] - sum(shares), sum(shares))
+        assert (done.moved + done.ended, done.moved) == (
+            sum(standing.values()),
+            standing.get("active", 0) if to else 0,
+        )
+        if to and not reserved:
+            assert sum(shares) == before[person.pk]
+            assert max(shares) - min(shares) <= 1
         assert after[person.pk] == 0
 
     @rule(n=which, role=st.sampled_from([None, "staff", "admin"]))
@@ -673,7 +911,12 @@ class Life(RuleBasedStateMachine):
             return
         if person.role == "admin" and person.is_active and role != "admin" and len(self.admins()) < 3:
             return
-        holds_some = held_of([person])[person.pk] > 0
+        holds_some = held_of([person])[person.pk] > 0 or bool(
+            ask(
+                "SELECT 1 FROM reservations_reservation WHERE staff_id = %s AND status IN ('pending', 'active')",
+                person.pk,
+            )
+        )
         if role is None:
             done = self.attempt(deactivate_person, person=person, by=owner)
             assert isinstance(done, Refused) == (holds_some or not person.is_active)
@@ -696,6 +939,15 @@ class Life(RuleBasedStateMachine):
     takes_back_again = takes_back
     recalls_again = recalls
     transfers_again = transfers
+    reserves_again = reserves_still = reserves
+    releases_again = releases
+    hands_to_owners_again = hands_to_owners
+
+
+# What taking something back does not bring back as it was.
+NOT_COMPARED = dict.fromkeys(
+    ["replaces_id", "reservation_id", "is_reservation_conflict", "invalid_reason", "kept_despite", "kept_note"]
+)
 
 
 def copy_of(witness: Witness) -> Witness:
@@ -721,6 +973,11 @@ def rows_of(module: Module) -> dict[int, dict[str, Any]]:
     """Every record as it is stored, but for its lottery number."""
     rows = ask(f"SELECT id, to_jsonb(r) - 'lottery' FROM {module.key}_record r")
     return {pk: json.loads(row) for pk, row in rows}
+
+
+def covers(module: Module) -> list[tuple[int, int, int]]:
+    """The records that are covered, by which reservation, and whose that is."""
+    return ask(COVERS.format(r=f"{module.key}_record", d=f"{module.key}_database"))
 
 
 def held_of(people: list[User]) -> dict[int, int]:
@@ -752,8 +1009,8 @@ def as_stored(value: Any) -> Any:
 
 
 def same(row: dict[str, Any], other: dict[str, Any]) -> bool:
-    """But for what it took the place of, which may be gone."""
-    return {**row, "replaces_id": None} == {**other, "replaces_id": None}
+    """But for what it took the place of, which may be gone, and for what reservations say of it now."""
+    return {**row, **NOT_COMPARED} == {**other, **NOT_COMPARED}
 
 
 def assert_only(changed: set[int], before: dict[int, dict[str, Any]], after: dict[int, dict[str, Any]]) -> None:
