@@ -5,7 +5,7 @@ import pytest
 from crm.accounts.services import edit_person
 from crm.distribution.assignment import assign_picked, assign_random, recall_records, transfer_records
 from crm.distribution.draw import TooFew
-from crm.distribution.models import Conflict, Status
+from crm.distribution.models import Conflict
 from crm.registry import modules
 from crm.reservations.models import Reservation
 from crm.reservations.services import (
@@ -172,4 +172,3 @@ def test_a_renamed_owner_is_named_in_the_reasons(owner, admin, staff, reserver):
     edit_person(person=reserver, username="rudolf", name="Rudi", email="", by=owner)
     assert state(module, key)[2:] == (True, "Reserved by rudolf")
     assert Conflict.objects.count() == 1
-    assert Status.ASSIGNED
