@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 from django.db import connection, transaction
 from django.test import Client
@@ -22,6 +23,9 @@ from crm.distribution.work import note_outcome
 from crm.pages import ROWS_PER_PAGE
 from crm.products.models import Product
 from crm.registry import get_module
+from crm.reservations.entries import Entry, add_reservations
+from crm.reservations.models import Reservation
+from crm.reservations.services import add_reservation, release_reservations
 from tests.bench.ground import Result, Seconds, best, empty, make_database, median, once, people, settle, team_of
 
 MEMBER_WD = get_module("memberwd")
@@ -209,6 +213,47 @@ def actions_on_5000() -> Iterator[Seconds]:
     yield Seconds("undoing that", once(lambda: undo(module=MEMBER_WD, key=recalled[0].undo, by=admin)), 3.0)
 
 
+def reservations() -> Iterator[Result | Seconds]:
+    """One reservation that becomes active and is released, with 10,000 records in the tables and with 1,000,000; and
+    1,000 entered at once there. Half of the records are with a team, and 2,000 other customers are reserved.
+    """
+    measured = {}
+    for rows in (10_000, 1_000_000):
+        empty()
+        database = make_database(rows, team=team_of(50))
+        customers = [f"u{number}-{database.pk}" for number in range(1, 4001)]
+        _enter(database.product, customers[:2000])
+        settle()
+        left = iter(customers[2000:])
+        once_more = partial(_reserve_and_release, database.product, left)
+        seconds = median(once_more, times=30)
+        with CaptureQueriesContext(connection) as asked:
+            once_more()
+        measured[rows] = seconds, len(asked)
+    (slow, queries), (fast, as_many) = measured[1_000_000], measured[10_000]
+    yield Result("reserving and releasing, 1,000,000 : 10,000", slow, fast, 1.5, (queries, as_many))
+    thousand = partial(_enter, database.product, customers[3000:])
+    yield Seconds("reserving 1,000 at once among 1,000,000", once(thousand), 3.0)
+
+
+def _enter(product: Product, customers: list[str]) -> None:
+    admin, owner = people()
+    entries = [Entry(line, customer) for line, customer in enumerate(customers)]
+    if add_reservations(product=product, staff=owner, entries=entries, by=admin).effect.done != len(customers):
+        raise RuntimeError("not all of the customers were free")
+
+
+def _reserve_and_release(product: Product, customers: Iterator[str]) -> None:
+    """The next of the customers, by id and by phone."""
+    admin, owner = people()
+    customer = next(customers)
+    phone = f"0812{int(customer[1:].partition('-')[0]):08d}"
+    done = add_reservation(product=product, customer_id=customer, phone=phone, staff=owner, by=admin)
+    ended = release_reservations(reservations=Reservation.objects.filter(pk=done.reservations[0].pk), by=admin)
+    if ended.freed + ended.cleared != 1:
+        raise RuntimeError(f"{customer} was not reserved")
+
+
 def undoing_an_import() -> Iterator[Seconds]:
     """The import of 100,000 records taken back, in seconds."""
     admin, _staff = people()
@@ -283,6 +328,7 @@ CASES = [
     assign_50,
     pages,
     actions_on_5000,
+    reservations,
     undoing_an_import,
     exports,
     triggers_on_bulk_update,

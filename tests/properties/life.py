@@ -156,6 +156,8 @@ class Life(RuleBasedStateMachine):
         self.undoable: list[Done] = []
         self.there: dict[str, Counter[str]] = {}
         self.held: dict[str, list[Holding]] = {}
+        self.standing: Counter[str] = Counter()
+        self.flagged = False
         self.rows_imported = 1
 
     def teardown(self) -> None:
@@ -240,6 +242,8 @@ class Life(RuleBasedStateMachine):
             kinds = "CASE status WHEN 'assigned' THEN validation ELSE status END"
             self.there[module.key] = Counter(dict(ask(f"SELECT {kinds}, count(*) FROM {module.key}_record GROUP BY 1")))
             self.held[module.key] = holdings_with_states(module, self.people(), WORK_STATES)
+        self.standing = Counter(dict(ask("SELECT status, count(*) FROM reservations_reservation GROUP BY 1")))
+        self.flagged = any(ids_of(module, "is_reservation_conflict") for module in modules())
         self.compare_figures(changed, lists=False)
         self.seen = prints
 
@@ -757,6 +761,7 @@ class Life(RuleBasedStateMachine):
         found = list(Reservation.objects.filter(status__in=statuses).order_by("pk").values_list("pk", flat=True))
         return Reservation.objects.filter(pk__in=[at(found, n)] if found else [])
 
+    @precondition(lambda self: self.standing["pending"])
     @rule(n=which, many=st.sampled_from([False, False, False, True]), approve=st.sampled_from([True, True, False]))
     def decides_reservations(self, n: int, many: bool, approve: bool) -> None:
         chosen, before = self.reservations(statuses=("pending",), many=many, n=n), self.taken_records()
@@ -771,6 +776,7 @@ class Life(RuleBasedStateMachine):
         self.check_effect(done, before)
         self.effects["decided reservations"] += done.done
 
+    @precondition(lambda self: self.standing["active"])
     @rule(n=which, many=st.sampled_from([False, False, False, True]))
     def releases(self, n: int, many: bool) -> None:
         chosen, before = self.reservations(statuses=("active",), many=many, n=n), self.taken_records()
@@ -780,6 +786,7 @@ class Life(RuleBasedStateMachine):
         self.check_effect(done, before)
         self.effects["released"] += done.done
 
+    @precondition(lambda self: self.standing["released"] or self.standing["expired"])
     @rule(n=which, many=st.sampled_from([False, False, True]))
     def restores_reservations(self, n: int, many: bool) -> None:
         chosen, before = self.reservations(statuses=("expired", "released"), many=many, n=n), self.taken_records()
@@ -792,6 +799,7 @@ class Life(RuleBasedStateMachine):
         self.check_effect(done, before)
         self.effects["restored"] += done.done
 
+    @precondition(lambda self: self.standing["active"])
     @rule(n=which, person=which, many=st.sampled_from([False, False, True]))
     def moves_reservations(self, n: int, person: int, many: bool) -> None:
         chosen, before = self.reservations(statuses=("active",), many=many, n=n), self.taken_records()
@@ -804,6 +812,7 @@ class Life(RuleBasedStateMachine):
             self.check_effect(done, before)
             self.effects["moved"] += done.done
 
+    @precondition(lambda self: self.standing["active"])
     @rule(n=which, permanent=st.booleans())
     def changes_permanence(self, n: int, permanent: bool) -> None:
         chosen = self.reservations(statuses=("active",), many=False, n=n)
@@ -811,7 +820,8 @@ class Life(RuleBasedStateMachine):
         self.attempt(change_permanence, reservations=chosen, permanent=permanent, by=self.admins()[0])
         assert self.taken_records() == before
 
-    @rule(days=st.sampled_from([0, 27, 31]))
+    @precondition(lambda self: self.standing["active"])
+    @rule(days=st.sampled_from([27, 0, 0, 31]))
     def a_night_passes(self, days: int) -> None:
         """The nightly run, as if so many days had gone by."""
         today, before = timezone.localdate() + timedelta(days=days), self.taken_records()
@@ -825,6 +835,7 @@ class Life(RuleBasedStateMachine):
         self.effects["expired"] += done.expired
         self.effects["warned"] += done.warned
 
+    @precondition(lambda self: self.flagged)
     @rule(how=how, n=which)
     def hands_to_owners(self, how: str, n: int) -> None:
         key = at(MODULES, n)
@@ -842,6 +853,7 @@ class Life(RuleBasedStateMachine):
         self.effects["handed over"] += done.count
         self.take_back_later(module, admin, before, done.undo)
 
+    @precondition(lambda self: self.flagged)
     @rule(how=how, n=which)
     def keeps_records(self, how: str, n: int) -> None:
         key = at(MODULES, n)
