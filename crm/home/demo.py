@@ -24,12 +24,14 @@ from crm.distribution.settings import change_settings
 from crm.distribution.validation import archive_invalid, replace_invalid, validate_records
 from crm.distribution.work import note_outcome
 from crm.errors import Refused
+from crm.home.demo_reservations import reserve
 from crm.home.demo_story import (
     AT_REST,
     BANKS,
     CITIES,
     DAYS,
     FIRST,
+    GRACE,
     LAST,
     LATER,
     PEOPLE,
@@ -84,7 +86,8 @@ def seed(*, scale: int) -> None:
         for username, name, role in PEOPLE
     }
     products = {
-        name: add_product(name=name, message_template=template, by=team["owner"]) for name, template in PRODUCTS.items()
+        name: add_product(name=name, message_template=template, by=team["owner"], **GRACE.get(name, {}))
+        for name, template in PRODUCTS.items()
     }
     for module in modules():
         change_settings(module=module, by=team["owner"], most_per_request=50, most_replacements=10)
@@ -105,6 +108,7 @@ def seed(*, scale: int) -> None:
         before = days_ago
         for name, handover in LATER.get(days_ago, []):
             _hand_over(next(each for each in databases if each.name == name), handover, team)
+        reserve(days_ago, team, databases)
         _day(days_ago, steps, team, dice)
 
 

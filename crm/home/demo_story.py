@@ -13,6 +13,8 @@ PRODUCTS = {
     "Laut Biru": "Selamat siang Kak {name}, dengan {staff} dari {product}. "
     "Kami ingin menanyakan kabar pesanan Kakak (kode {id}). Terima kasih.",
 }
+# Where reservations last shorter: some end soon, some have ended.
+GRACE = {"Batik Raya": {"grace_days": 6, "warning_days": 2}, "Laut Biru": {"grace_days": 9, "warning_days": 3}}
 PEOPLE = [
     ("owner", "Ratna Owner", Role.OWNER),
     ("admin", "Bagus Admin", Role.ADMIN),

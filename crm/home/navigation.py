@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm import registry
 from crm.accounts.models import User
+from crm.distribution.reserving.figures import TEAM
 
 Text = str | Promise
 
@@ -63,7 +64,9 @@ class Entry:
 
 
 OVERVIEW = Entry(_("Overview"), "overview", "squares-2x2")
+CONFLICTS = Entry(_("Conflicts"), "conflicts", "no-symbol", figure="conflicts.open", subject=TEAM)
 TODAY = Entry(_("Today"), "today", "sun")
+RESERVATIONS = Entry(_("Reservations"), "reservations", "bookmark", figure="reservations.pending", subject=TEAM)
 FOLLOW_UPS = Entry(_("Follow-ups"), "follow_ups", "calendar")
 PRODUCTS = Entry(_("Products"), "products", "cube")
 PEOPLE = Entry(_("People"), "people", "users")
@@ -112,14 +115,22 @@ def _pages_of_admins(user: User) -> Pages:
         for module in registry.modules()
     ]
     manage = [PRODUCTS, PEOPLE, *([SETTINGS] if user.is_owner else [])]
-    return [("", [OVERVIEW]), *modules, (_("Manage"), manage), (_("You"), [NOTIFICATIONS, PROFILE])]
+    return [
+        ("", [OVERVIEW, RESERVATIONS, CONFLICTS]),
+        *modules,
+        (_("Manage"), manage),
+        (_("You"), [NOTIFICATIONS, PROFILE]),
+    ]
 
 
-def _pages_of_staff() -> Pages:
+def _pages_of_staff(user: User) -> Pages:
     records = [Entry(module.label, "my_records", module=module) for module in registry.modules()]
     asking = [module.policy.asking for module in registry.modules() if module.policy.asking]
     records += [Entry(_("Request records"), each.url_name, "inbox-arrow-down") for each in asking]
-    return [("", [TODAY, FOLLOW_UPS]), (_("My records"), records), (_("You"), [NOTIFICATIONS, PROFILE])]
+    reserved = Entry(
+        _("My reservations"), "my_reservations", "bookmark", figure="mine.reservations.ending", subject=user
+    )
+    return [("", [TODAY, FOLLOW_UPS, reserved]), (_("My records"), records), (_("You"), [NOTIFICATIONS, PROFILE])]
 
 
 def monogram(module: registry.Module) -> str:
@@ -129,7 +140,7 @@ def monogram(module: registry.Module) -> str:
 
 def navigation(user: User, path: str) -> list[Section]:
     """The sections for this person, with the entry that leads nearest to `path` as the current one."""
-    pages = _pages_of_admins(user) if user.is_admin else _pages_of_staff()
+    pages = _pages_of_admins(user) if user.is_admin else _pages_of_staff(user)
     current = _nearest([entry for _heading, entries in pages for entry in entries], path)
     return [_section(heading, entries, current) for heading, entries in pages]
 

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.accounts.models import User
 from crm.distribution.holdings import Holding, holdings_with_states
 from crm.distribution.imports.models import State, Upload
+from crm.distribution.reserving.figures import TEAM
 from crm.home.to_do import Line, waiting
 from crm.registry import modules
 
@@ -45,6 +46,13 @@ def to_do() -> list[Line]:
                     pressing=True,
                 ),
                 Line(
+                    "bookmark",
+                    _("Reservations"),
+                    _("Staff ask for customers. Approve or reject."),
+                    [("", "reservations.pending", TEAM)],
+                    pressing=True,
+                ),
+                Line(
                     "archive-box-x-mark",
                     _("Invalid records"),
                     _("Staff marked them as invalid. Archive and replace them."),
@@ -53,8 +61,8 @@ def to_do() -> list[Line]:
                 Line(
                     "no-symbol",
                     _("Conflicts"),
-                    _("Records with a staff member whose customer somebody else has reserved."),
-                    [(module.label, "module.conflict", module) for module in each],
+                    _("Records with a staff member whose customer somebody else has reserved. Decide who goes on."),
+                    [("", "conflicts.open", TEAM)],
                 ),
             ]
         )

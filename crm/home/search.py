@@ -74,5 +74,6 @@ def _search(module: Module, text: str, user: User) -> Found:
         if len(keys) <= MOST_SHOWN:
             keys |= dict.fromkeys(seen.filter(way).some_ids(MOST_SHOWN + 1))
     shown = list(keys)[:MOST_SHOWN]
-    found = module.Record.objects.select_related("assignee", "batch", "database__product").defer("data").in_bulk(shown)
+    related = ("assignee", "database__product", "reservation__staff")
+    found = module.Record.objects.select_related(*related).defer("data").in_bulk(shown)
     return Found(module, user, text, [found[pk] for pk in shown if pk in found], more=len(keys) > MOST_SHOWN)

@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.distribution.holdings import Holding, Work, with_states, work_of
-from crm.distribution.models import BaseBatch
+from crm.distribution.models import BaseBatch, BaseRecord
 from crm.home.to_do import Line, Part, waiting
 from crm.notices.models import Kind, Notice
 from crm.registry import modules
 
 MOST_NEW = 6
 MOST_ANSWERS = 5
+MOST_TAKEN = 5
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ class Today:
                         [("", "follow_ups.check_back", self.work)],
                     ),
                     Line(
+                        "bookmark",
+                        _("Reservations ending soon"),
+                        _("They end unless the customer makes a deposit."),
+                        [("", "mine.reservations.ending", self.user)],
+                    ),
+                    Line(
                         "pencil-square",
                         _("Records to do"),
                         _("Nothing has been noted on these yet."),
@@ -101,21 +109,36 @@ class Today:
         return reverse(asking[0].url_name) if asking else ""
 
     @cached_property
-    def with_admins(self) -> list[Line]:
+    def taken_lines(self) -> list[Line]:
         return list(
             waiting(
                 [
                     Line(
                         "no-symbol",
                         _("Taken by a reservation"),
-                        _("Somebody else has reserved these customers. Leave them until an admin has decided."),
+                        _("Somebody else has reserved these customers. You can work them until an admin decides."),
                         self._in_each_module("conflict"),
-                    ),
+                    )
+                ]
+            )
+        )
+
+    @cached_property
+    def with_admins(self) -> list[Line]:
+        return list(
+            waiting(
+                [
                     Line(
                         "archive-box-x-mark",
                         _("Marked as invalid"),
                         _("An admin archives and replaces them."),
                         self._in_each_module("marked_invalid"),
+                    ),
+                    Line(
+                        "bookmark",
+                        _("Your reservations"),
+                        _("They wait for an admin to approve them."),
+                        [("", "mine.reservations.pending", self.user)],
                     ),
                     Line(
                         "inbox-arrow-down",
@@ -130,6 +153,16 @@ class Today:
                 ]
             )
         )
+
+    @cached_property
+    def taken(self) -> list[BaseRecord]:
+        """Their records whose customers somebody else has reserved, the latest first; all are in the lists."""
+        found: list[Any] = []
+        for each in self.work.holdings:
+            if each.states["conflict"]:
+                taken = each.records().in_state("conflict").select_related("database__product", "reservation__staff")
+                found += taken.order_by("-reservation__since", "-pk")[:MOST_TAKEN]
+        return sorted(found, key=lambda record: record.reservation.since, reverse=True)[:MOST_TAKEN]
 
     @cached_property
     def answers(self) -> list[Notice]:
