@@ -36,13 +36,13 @@ def get_batch_for(user: User, module: Module, pk: int) -> BaseBatch:
 
 
 def get_record_for(user: User, module: Module, pk: int) -> BaseRecord:
-    related = ("database", "database__product", "batch", "assignee", "assigned_by", "archived_by")
+    related = ("database__product", "batch", "assignee", "assigned_by", "archived_by", "reservation__staff")
     return _get(records_for(user, module).select_related(*related), pk)
 
 
 def find_own_record(user: User, module: Module, pk: int) -> BaseRecord | None:
     """The record, if it is with the person now."""
-    related = ("database__product", "batch__database", "assignee")
+    related = ("database__product", "batch__database", "assignee", "reservation__staff")
     return module.Record.objects.held_by(user).select_related(*related).filter(pk=pk).first()
 
 

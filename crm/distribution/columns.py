@@ -143,6 +143,7 @@ DATABASE_COLUMNS = [
     Column("requested", gettext_lazy("Requested"), ("requested_count",), sort="-requested", is_number=True),
     Column("assigned", gettext_lazy("Assigned"), ("assigned_count",), sort="-assigned", is_number=True),
     Column("archived", gettext_lazy("Archived"), ("archived_count",), sort="-archived", is_number=True),
+    Column("conflict", gettext_lazy("In conflict"), ("conflict_count",), is_number=True, in_file_only=True),
     Column("uploaded", gettext_lazy("Uploaded"), ("created_at",), sort="-uploaded"),
 ]
 

@@ -3,7 +3,9 @@
 The third way, back to the pool, is a recall like any other.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -64,3 +66,17 @@ def keep_records(*, records: RecordQuerySet, note: str, by: User) -> Kept:
         selected = records.count()
         kept = keep_in_spite(records.model, records.in_conflict().locked_ids(), note)
         return Kept(kept, selected - kept, key)
+
+
+Result = TypeVar("Result", Returned, Kept)
+
+
+def in_each_module(
+    *, name: str, selections: Iterable[RecordQuerySet], work: Callable[[RecordQuerySet], Result], by: User
+) -> list[Result]:
+    """One of these, or a recall, of records of several modules: all of it or nothing, under one key for the undo.
+
+    `name` is that of the operation.
+    """
+    with operation(name, by=by):
+        return [work(records) for records in selections]

@@ -308,6 +308,7 @@ for name, sentence in [
     ("rejected", _("Rows that name no customer.")),
     ("blank", _("Rows of the file without any value.")),
     ("bad_phones", _("Rows to be imported whose phone cannot be called.")),
+    ("reserved", _("Rows to be imported whose customer somebody had reserved when the file was read.")),
 ]:
     declare(Figure(f"upload.{name}", sentence, stored=_reported(name)))
 

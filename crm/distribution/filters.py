@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, Value
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import Role, User
@@ -74,6 +75,18 @@ class StrictFilter(django_filters.FilterSet):
         by_tabs = [field.name for field in self.form.hidden_fields()]
         return any(value for name, value in self.form.cleaned_data.items() if name not in by_tabs)
 
+    def from_day(self, rows: Any, field: str, day: date) -> Any:
+        """Of a moment: from the beginning of that day in the team's time zone."""
+        return rows.filter(**{f"{field}__gte": _start_of(day)})
+
+    def until_day(self, rows: Any, field: str, day: date) -> Any:
+        return rows.filter(**{f"{field}__lt": _start_of(day + timedelta(days=1))})
+
+
+def by_day(label: str | Promise, field: str, method: str) -> django_filters.DateFilter:
+    """From or until a day: `method` is one of the two of StrictFilter, `field` a moment."""
+    return django_filters.DateFilter(label=label, field_name=field, method=method, widget=_day_input(), validators=SANE)
+
 
 class CustomerFilter(StrictFilter):
     """Of records: which customer, and whose."""
@@ -118,12 +131,8 @@ class RecordFilter(CustomerFilter):
         queryset=Product.objects.all(),
         empty_label=_("All products"),
     )
-    received_from = django_filters.DateFilter(
-        label=_("Received from"), field_name="assigned_at", method="from_day", widget=_day_input(), validators=SANE
-    )
-    received_to = django_filters.DateFilter(
-        label=_("Received until"), field_name="assigned_at", method="until_day", widget=_day_input(), validators=SANE
-    )
+    received_from = by_day(_("Received from"), "assigned_at", "from_day")
+    received_to = by_day(_("Received until"), "assigned_at", "until_day")
     follow_up_from = django_filters.DateFilter(
         label=_("Follow-up from"), field_name="follow_up_on", lookup_expr="gte", widget=_day_input(), validators=SANE
     )
@@ -141,12 +150,6 @@ class RecordFilter(CustomerFilter):
 
     def by_state(self, records: RecordQuerySet, _name: str, state: str) -> RecordQuerySet:
         return records.in_state(state)
-
-    def from_day(self, records: RecordQuerySet, field: str, day: date) -> RecordQuerySet:
-        return records.filter(**{f"{field}__gte": _start_of(day)})
-
-    def until_day(self, records: RecordQuerySet, field: str, day: date) -> RecordQuerySet:
-        return records.filter(**{f"{field}__lt": _start_of(day + timedelta(days=1))})
 
     @property
     def asks_for_held(self) -> bool:

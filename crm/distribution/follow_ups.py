@@ -60,6 +60,7 @@ class FollowUpList:
         """The records of the page, module by module, with the figure that counts all of the module."""
         for each in self.work.holdings:
             keys = [pk for key, _due, pk in self.page.object_list if key == each.module.key]
-            found = each.records().select_related("database__product", "batch", "assignee").in_bulk(keys)
+            related = ("database__product", "batch", "assignee", "reservation__staff")
+            found = each.records().select_related(*related).in_bulk(keys)
             if records := [found[pk] for pk in keys if pk in found]:
                 yield each, f"mine.{self.state}", records

@@ -61,6 +61,17 @@ class TransferForm(ConfirmForm):
     staff = forms.ModelChoiceField(label=_("Staff member"), queryset=User.objects.working(), empty_label=_("Choose…"))
 
 
+class KeepForm(ConfirmForm):
+    """Why records in conflict stay where they are."""
+
+    note = forms.CharField(
+        label=_("Why they stay"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+        help_text=_("Admins see it with the record and in the log of conflicts."),
+    )
+
+
 class BatchField(forms.ModelChoiceField):
     def label_from_instance(self, batch: BaseBatch) -> str:
         return f"{batch.staff} · {batch}"

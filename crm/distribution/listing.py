@@ -71,7 +71,9 @@ class Exportable(ABC):
 
 
 class Listing(Exportable):
-    """`here` is the URL of the list, `kind` what its saved views are for, `name` what its exports are called."""
+    """`here` is the URL of the list, `kind` what its saved views are for, `name` what its exports are called. A list
+    that is about no one module has none.
+    """
 
     name: str
     has_columns = False
@@ -83,7 +85,7 @@ class Listing(Exportable):
     def __init__(
         self,
         request: SignedInRequest,
-        module: Module,
+        module: Module | None,
         *,
         filter: StrictFilter,
         columns: Sequence[Column],
@@ -93,7 +95,7 @@ class Listing(Exportable):
         here: str,
     ) -> None:
         self.request = request
-        self.module = module
+        self.module: Any = module  # None for a list over all of them, which has a `kind` of its own
         self.filter = filter
         self.available_columns = columns
         self.orders = orders
@@ -203,7 +205,8 @@ class Listing(Exportable):
         return self.url(page=str(number) if number > 1 else None)
 
     def export_url(self, format: str) -> str:
-        return reverse(f"export_{self.name}", args=[self.module, format]) + self._query(view=None)
+        args = [self.module, format] if self.module else [format]
+        return reverse(f"export_{self.name}", args=args) + self._query(view=None)
 
     # --- Filters ---
 
@@ -244,7 +247,7 @@ class Listing(Exportable):
 
     @property
     def kind(self) -> str:
-        return f"{self.module.key}/{self.name}"
+        return f"{self.module.key}/{self.name}" if self.module else self.name
 
     @cached_property
     def views(self) -> list[SavedView]:

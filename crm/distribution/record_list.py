@@ -49,6 +49,7 @@ class RecordList(Listing):
     the list it opens cannot differ, and no page counts rows that are counted already.
     """
 
+    module: Module
     filter: RecordFilter
     has_columns = True
     folded = RecordFilter.DAYS
@@ -122,7 +123,7 @@ class RecordList(Listing):
     def page(self) -> Page:
         # The keys of the page come from an index; only the rows of the page are then read.
         page = page_of(self.request, self.ordered_rows.values_list("pk", flat=True), total=self.total)
-        rows = self.module.Record.objects.select_related("assignee", "batch", "database__product")
+        rows = self.module.Record.objects.select_related("assignee", "batch", "database__product", "reservation__staff")
         if "data" not in fields_of(self.columns):
             rows = rows.defer("data")
         found = rows.in_bulk(page.object_list)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from crm.accounts.models import User
 from crm.distribution.filters import BatchFilter, DatabaseFilter, RecordFilter
 from crm.distribution.models import SavedView
+from crm.distribution.reserving.filters import ReservationFilter
 from crm.errors import Refused
 from crm.registry import modules
 
@@ -24,11 +25,16 @@ KEYS: dict[str, set[str]] = {
     "databases": {*DatabaseFilter.base_filters, "sort"},
     "batches": {*BatchFilter.base_filters, "sort"},
 }
-"""What a view of each list keeps of its query."""
+"""What a view of each list of a module keeps of its query."""
+
+KEYS_OVER_ALL: dict[str, set[str]] = {"reservations": {*ReservationFilter.base_filters, "sort"}}
+"""The same of lists over all modules."""
 
 
 def list_keys(page: str) -> set[str]:
     """The keys of the list that `page` names, such as "memberwd/records"; Refused when there is no such list."""
+    if page in KEYS_OVER_ALL:
+        return KEYS_OVER_ALL[page]
     module, _slash, name = page.partition("/")
     if name not in KEYS or module not in {each.key for each in modules()}:
         raise Refused(_("There is no such list."))

@@ -1,8 +1,9 @@
 """The records that an action is about: those chosen in a list, or everything that the list's filter matches."""
 
+from collections import Counter
 from copy import copy
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import CharField, Count
@@ -11,22 +12,23 @@ from django.http import Http404
 
 from crm.accounts.access import SignedInRequest
 from crm.accounts.models import User
+from crm.distribution.conflict_list import ConflictList
 from crm.distribution.forms import SelectionForm
 from crm.distribution.models import BaseDatabase
 from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.record_list import RecordList
 from crm.pages import safe_path
-from crm.registry import Module
+from crm.registry import Module, modules
 
 
 class Rows(Protocol):
     """A list whose rows can be chosen: `rows` is what its filter matches, `scope` what it would be without."""
 
     @property
-    def rows(self) -> RecordQuerySet: ...
+    def rows(self) -> Any: ...
 
     @property
-    def scope(self) -> RecordQuerySet: ...
+    def scope(self) -> Any: ...
 
 
 class Selection:
@@ -43,14 +45,21 @@ class Selection:
         self.list = rows
         self.next = safe_path(request, form.cleaned_data["next"], fallback)
 
+    @cached_property
+    def parts(self) -> list[RecordQuerySet]:
+        """The rows, those of each module apart."""
+        return [self.list.rows if self.everything else self.list.scope.with_ids(self.ids)]
+
     @property
     def records(self) -> RecordQuerySet:
-        return self.list.rows if self.everything else self.list.scope.with_ids(self.ids)
+        """The rows of a selection in one module."""
+        [records] = self.parts
+        return records
 
     def locked(self) -> "Selection":
         """The same rows, however the filter may match by now; nobody changes them until the transaction ends."""
         locked = copy(self)
-        locked.ids, locked.everything = self.records.locked_ids(), False
+        locked.parts = [part.model.objects.with_ids(part.locked_ids()) for part in self.parts]
         locked.forget()
         return locked
 
@@ -61,12 +70,14 @@ class Selection:
 
     @cached_property
     def count(self) -> int:
-        return self.records.count()
+        return sum(part.count() for part in self.parts)
 
     @cached_property
     def holders(self) -> list[tuple[User, int]]:
         """Who has how many of them now, most first."""
-        counts = dict(self.records.assigned().order_by().values_list("assignee").annotate(n=Count("pk")))
+        counts: Counter[int] = Counter()
+        for part in self.parts:
+            counts.update(dict(part.assigned().order_by().values_list("assignee").annotate(n=Count("pk"))))
         people = User.objects.filter(pk__in=counts)
         return sorted(((user, counts[user.pk]) for user in people), key=lambda pair: -pair[1])
 
@@ -76,8 +87,8 @@ class Selection:
         now.
         """
         keys = StringAgg(Cast("pk", CharField()), ",", order_by="pk")
-        which = self.records.order_by().aggregate(which=MD5(keys))["which"]
-        return ";".join([str(self.count), *(f"{user.pk}:{n}" for user, n in self.holders), which or ""])
+        which = [part.order_by().aggregate(which=MD5(keys))["which"] or "" for part in self.parts]
+        return ";".join([str(self.count), *(f"{user.pk}:{n}" for user, n in self.holders), *which])
 
 
 class DeskSelection(Selection):
@@ -87,3 +98,19 @@ class DeskSelection(Selection):
         rows = RecordList.of_query(request, module)
         self.database = rows.database
         super().__init__(request, rows, fallback=rows.here)
+
+
+class LogSelection(Selection):
+    """Out of the log of conflicts: the records of those that are open, in each module. `ids` are the log's own."""
+
+    def __init__(self, request: SignedInRequest) -> None:
+        self.log = ConflictList(request)
+        super().__init__(request, self.log, fallback=self.log.here)
+
+    @cached_property
+    def parts(self) -> list[RecordQuerySet]:
+        chosen = self.log.rows if self.everything else self.log.scope.filter(pk__in=self.ids)
+        return [
+            module.Record.objects.filter(pk__in=chosen.open().filter(module=module.key).values("record_id"))
+            for module in modules()
+        ]

@@ -58,6 +58,9 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
         )
         for event, before, context in zip(events, befores, contexts, strict=True)
     ]
+    # One operation may write a record twice, say put back and then settled: that is one entry.
+    told = [(event.pgh_context_id or event.pgh_id, moment) for event, moment in zip(events, moments, strict=True)]
+    moments = [each[1] for each, newer in zip(told, [None, *told], strict=False) if each != newer]
     database = record.database
     return [*moments, Moment(database.created_at, _("Imported"), database.created_by, Status.AVAILABLE, None)]
 

@@ -1,6 +1,7 @@
 """Taking an operation on records back, from the history of what they were before it."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from crm.errors import Refused
 from crm.history import operation
 from crm.notices.models import Kind
 from crm.notices.services import notify_each
-from crm.registry import Module
+from crm.registry import Module, modules
 from crm.reservations.telling import tell_taken
 
 OF_STAFF = ["records.work", "records.validate"]
@@ -99,11 +100,9 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
     }
     plain = [f"{name} = before.{name}" for name in columns if name not in ("replaces_id", *SETTLED_AFTER)]
     names["assignments"] = ", ".join([*plain, RESERVATION, STILL_REPLACED.format(**names)])
-    undoable = OF_ADMINS if by.is_admin else OF_STAFF
-    values: dict[str, Any] = {"key": key, "user": by.pk, "undoable": undoable}
+    values = _values(key, by)
     with operation("records.undo", by=by), connection.cursor() as cursor:
-        cursor.execute((CHANGED + HOLDERS).format(**names), values)
-        holders = dict(cursor.fetchall())
+        holders = _holders(module, key, by)
         people = User.objects.in_bulk(holders)
         for pk in sorted(people):
             lock_working(people[pk])
@@ -113,11 +112,42 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
         moves = Counter((before, after) for _pk, before, after in back)
         done = Undone(moves.total(), sum(holders.values()) - moves.total())
         if not done.count:
-            raise Refused(_("The records have been changed since, so this cannot be undone. Nothing was changed."))
+            raise Refused(_changed_since())
         tell_taken({module: records.objects.settle([pk for pk, _before, _after in back]).taken})
         _tell(moves)
         settle_invalid_alerts(module, *people.values())
         return done
+
+
+def undo_in_modules(*, key: UUID, by: User) -> Undone:
+    """The same of an operation on records of several modules, wherever there is something to put back."""
+    with operation("records.undo", by=by):
+        held = {module: counts for module in modules() if (counts := _holders(module, key, by))}
+        for person in User.objects.filter(pk__in=set().union(*held.values())).order_by("pk"):
+            lock_working(person)  # all people before the first record, as everywhere
+        count = 0
+        for module in held:
+            with suppress(Refused):  # all of this module's have been changed since
+                count += undo(module=module, key=key, by=by).count
+        if not count:
+            raise Refused(_changed_since())
+        return Undone(count, sum(sum(counts.values()) for counts in held.values()) - count)
+
+
+def _changed_since() -> str:
+    return _("The records have been changed since, so this cannot be undone. Nothing was changed.")
+
+
+def _values(key: UUID, by: User) -> dict[str, Any]:
+    return {"key": key, "user": by.pk, "undoable": OF_ADMINS if by.is_admin else OF_STAFF}
+
+
+def _holders(module: Module, key: UUID, by: User) -> dict[int, int]:
+    """Who had how many of the records before the operation."""
+    events = apps.get_model(module.key, "RecordEvent")
+    with connection.cursor() as cursor:
+        cursor.execute((CHANGED + HOLDERS).format(events=events._meta.db_table), _values(key, by))
+        return dict(cursor.fetchall())
 
 
 def _tell(moves: Counter[tuple[int, int | None]]) -> None:

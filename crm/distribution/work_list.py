@@ -121,7 +121,7 @@ class WorkList(Exportable):
     @cached_property
     def page(self) -> Page:
         keys, page = self._keys_and_page
-        related = ("database__product", "batch", "assignee")
+        related = ("database__product", "batch", "assignee", "reservation__staff")
         found = self.module.Record.objects.select_related(*related).in_bulk(keys[:ROWS_PER_PAGE])
         page.object_list = [found[pk] for pk in keys[:ROWS_PER_PAGE] if pk in found]
         return page

@@ -1,5 +1,7 @@
 """The form of a product. It checks; the services write."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -10,13 +12,22 @@ from crm.products.models import Product
 class ProductForm(forms.ModelForm):
     class Meta:
         model = Product
-        fields = ["name", "message_template"]
+        fields = ["name", "message_template", "grace_days", "warning_days"]
         widgets = {
             "name": forms.TextInput(attrs={"autocomplete": "off"}),
             "message_template": forms.Textarea(
                 attrs={"rows": 4, "placeholder": _("Halo {name}, saya {staff} dari {product}.")}
             ),
         }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["grace_days"].widget.attrs["min"] = 1
+
+    def clean_grace_days(self) -> int | None:
+        if self.cleaned_data["grace_days"] == 0:
+            raise forms.ValidationError(_("At least one day, or nothing."))
+        return self.cleaned_data["grace_days"]
 
     def clean_name(self) -> str:
         return " ".join(self.cleaned_data["name"].split())

@@ -11,17 +11,35 @@ from crm.products.messages import unknown_placeholders
 from crm.products.models import Product
 
 
-def add_product(*, name: str, message_template: str = "", by: User | None) -> Product:
+def add_product(
+    *,
+    name: str,
+    message_template: str = "",
+    grace_days: int | None = None,
+    warning_days: int | None = None,
+    by: User | None,
+) -> Product:
     with operation("product.add", by=by):
         product = Product(name=_tidy(name), message_template=message_template.strip())
+        product.grace_days, product.warning_days = grace_days, warning_days
         _save(product)
         return product
 
 
-def edit_product(*, product: Product, name: str, message_template: str, by: User | None) -> Product:
+def edit_product(
+    *,
+    product: Product,
+    name: str,
+    message_template: str,
+    grace_days: int | None = None,
+    warning_days: int | None = None,
+    by: User | None,
+) -> Product:
+    """Sets all of it: without days, its reservations last as those of all products do."""
     with operation("product.edit", by=by):
         product = _lock(product)
         product.name, product.message_template = _tidy(name), message_template.strip()
+        product.grace_days, product.warning_days = grace_days, warning_days
         _save(product)
         return product
 

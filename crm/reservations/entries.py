@@ -15,7 +15,7 @@ from crm.history import operation
 from crm.identity import keys_of
 from crm.products.models import Product
 from crm.reservations.models import Reservation
-from crm.reservations.services import Effect, clean_customer, lock_products, settle_added
+from crm.reservations.services import Effect, check_active, clean_customer, lock_products, settle_added
 
 MOST_ENTRIES = 10_000
 """In one go."""
@@ -79,10 +79,9 @@ def add_reservations(
         raise Refused(_("Name at least one customer."))
     if len(entries) > MOST_ENTRIES:
         raise Refused(_("At most %(most)s customers at once.") % {"most": f"{MOST_ENTRIES:,}"})
-    if not product.is_active:
-        raise Refused(_("“%(name)s” is inactive: nothing is reserved for it.") % {"name": product})
     with operation("reservation.add", by=by):
         lock_products([product.pk])
+        check_active(product)
         lock_working(staff)
         answers: dict[int, Answer] = {}
         wanted: dict[str, tuple[Entry, tuple[str, str, str | None]]] = {}

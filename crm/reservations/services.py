@@ -270,8 +270,7 @@ def _create(
     product: Product, staff: User, customer_id: str, phone: str, *, by: User | None, **values: Any
 ) -> list[Reservation]:
     customer_id, phone, key = clean_customer(customer_id, phone)
-    if not product.is_active:
-        raise Refused(_("“%(name)s” is inactive: nothing is reserved for it.") % {"name": product})
+    check_active(product)
     values["note"] = values["note"].strip()[:300]
     decided = by if values["status"] == "active" else None
     reservation = Reservation(
@@ -292,6 +291,12 @@ def _create(
             raise
         raise Taken(_standing(product, customer_id)) from error
     return [reservation]
+
+
+def check_active(product: Product) -> None:
+    """As it is now, the product being locked. Raises Refused when nothing can be reserved for it."""
+    if not Product.objects.active().filter(pk=product.pk).exists():
+        raise Refused(_("“%(name)s” is inactive: nothing is reserved for it.") % {"name": product})
 
 
 def _standing(product: Product, customer_id: str) -> Reservation | None:

@@ -82,6 +82,35 @@ def not_replaceable(module: str, key: str) -> int:
     )
 
 
+# Of active reservations that end by themselves: the day after which nothing holds them, and the first of the warnings.
+LASTS = """
+    SELECT r.*, coalesce(last_deposit_on, (since AT TIME ZONE 'Asia/Jakarta')::date) + coalesce(p.grace_days,
+               (SELECT grace_days FROM reservations_reservationsettings), 30) AS ends_on,
+           coalesce(p.warning_days, (SELECT warning_days FROM reservations_reservationsettings), 5) AS warning
+    FROM reservations_reservation r JOIN products_product p ON p.id = r.product_id
+"""
+RESERVATIONS = {
+    "pending": "status = 'pending'",
+    "active": "status = 'active'",
+    "ending": "status = 'active' AND NOT is_permanent AND ends_on > current_day AND ends_on - warning <= current_day",
+    "ended": "status IN ('expired', 'released')",
+    "rejected": "status = 'rejected'",
+    "standing": "status IN ('pending', 'active')",
+    "all": "true",
+}
+
+
+def reservations(condition: str) -> Count:
+    today = condition.replace("current_day", TODAY)
+    return lambda _module, key: one(f"SELECT count(*) FROM ({LASTS}) AS each WHERE {today.format(key=key)}")
+
+
+def naming(condition: str) -> Count:
+    """Records of all modules that name the reservation."""
+    tables = [module.key for module in modules()]
+    return lambda _module, key: sum(records("reservation_id", condition)(table, key) for table in tables)
+
+
 # What one operation did to a batch, from the events of the records: the batch before it and after it.
 MOVES = {
     "arrived": "now.batch_id = {batch} AND before.batch_id IS DISTINCT FROM {batch} AND now.pgh_label <> 'delete'",
@@ -147,6 +176,14 @@ class Truth:
             ),
             **{f"requests.{state}": requests(f"state = '{state}'") for state in REQUESTS},
             **{f"follow_ups.{name}": everywhere(condition) for name, condition in WITH_SOMEBODY.items()},
+            **{f"reservations.{name}": reservations(condition) for name, condition in RESERVATIONS.items()},
+            **{
+                f"mine.reservations.{name}": reservations(f"staff_id = {{key}} AND {condition}")
+                for name, condition in RESERVATIONS.items()
+            },
+            "staff.reservations": reservations(f"staff_id = {{key}} AND {RESERVATIONS['standing']}"),
+            "reservation.reserved": naming("status = 'reserved'"),
+            "reservation.conflict": naming("is_reservation_conflict"),
             "staff.requests": requests("state = 'pending' AND staff_id = {key}"),
             "staff.no_replacement": not_replaceable,
             **{f"database.{name}": upload_column(column) for name, column in FACTS.items()},

@@ -14,7 +14,7 @@ from crm.home.navigation import navigation
 from crm.home.overview import to_do
 from records.requests import request_records
 from tests.factories.distribution import factories_of, fill
-from tests.factories.reservations import take
+from tests.factories.reservations import ReservationFactory, take
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +96,7 @@ def filled(module):
 
 def test_what_waits_has_one_icon_in_the_navigation_and_on_the_overview(sign_in, admin, staff):
     request_records(database=filled(MODULES[0]), quantity=1, by=staff)
+    ReservationFactory(status="pending")
     now = timezone.now()
     for module in MODULES:
         batch = factories_of(module).batch(staff=staff)
@@ -110,7 +111,7 @@ def test_what_waits_has_one_icon_in_the_navigation_and_on_the_overview(sign_in, 
             }
             factories_of(module).record(assigned=True, batch=batch, database=batch.database, **wrong)
     lines = {line.parts[0][1]: line.icon for line in to_do()}
-    assert set(lines) == {"requests.pending", "module.marked_invalid", "module.conflict"}
+    assert set(lines) == {"requests.pending", "reservations.pending", "module.marked_invalid", "conflicts.open"}
     icons = {link.figure: link.icon for link in links(admin) if link.figure}
     assert icons == {name: lines[name] for name in icons}
     assert len(set(lines.values())) == len(lines)
@@ -120,11 +121,11 @@ def test_no_entry_is_current_elsewhere(admin):
     assert not any(link.current for link in links(admin, "/nowhere/"))
 
 
-def test_shell_costs_one_query(rf: RequestFactory, staff, django_assert_num_queries):
-    """The number on the bell; the navigation asks nothing."""
+def test_shell_costs_two_queries(rf: RequestFactory, staff, django_assert_num_queries):
+    """The number on the bell, and how many reservations of one's own end soon; the navigation asks nothing else."""
     request = rf.get("/")
     request.user = staff
     page = engines["django"].from_string("{% extends 'base.html' %}")
     page.render({"user": staff}, request)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         page.render({"user": staff}, request)

@@ -87,8 +87,7 @@ def test_only_what_waits_is_to_be_done(desk, admin, staff):
     assert figures_on(part(page(desk), "to-do-title")) == {
         ("records.requests.pending", "records"): 1,
         ("bonanza.module.marked_invalid", "bonanza"): 3,
-        ("records.module.conflict", "records"): 1,
-        ("bonanza.module.conflict", "bonanza"): 1,
+        ("conflicts.open", "all"): 2,
     }
 
 

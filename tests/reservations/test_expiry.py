@@ -1,10 +1,10 @@
 """The nightly run: what it ends and warns of, and that its preview says the same before."""
 
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.utils import timezone
 
 from crm.distribution.assignment import assign_random
 from crm.notices.models import Kind, Notice
@@ -27,11 +27,12 @@ from tests.factories.reservations import ReservationFactory
 pytestmark = pytest.mark.django_db
 
 TODAY = date(2026, 3, 31)
+TEAM = ZoneInfo("Asia/Jakarta")
 
 
 def ago(days: int, hour: int = 12) -> datetime:
     """So many days before TODAY, in the team's time."""
-    return timezone.make_aware(datetime(2026, 3, 31, hour) - timedelta(days=days))
+    return datetime(2026, 3, 31, hour, tzinfo=TEAM) - timedelta(days=days)
 
 
 def old(days: int, **fields) -> Reservation:
@@ -49,7 +50,7 @@ def statuses() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def at_night():
-    with time_machine.travel(timezone.make_aware(datetime(2026, 3, 31, 0, 15)), tick=True):
+    with time_machine.travel(datetime(2026, 3, 31, 0, 15, tzinfo=TEAM), tick=True):
         yield
 
 
@@ -62,8 +63,8 @@ def test_it_ends_what_is_over_thirty_days_after_it_began_and_not_a_day_before():
 
 def test_the_day_is_that_of_the_team_and_not_of_utc():
     """23:30 on 1 March in Jakarta is still 1 March there; 00:30 on the 2nd is 1 March in UTC."""
-    ReservationFactory(since=timezone.make_aware(datetime(2026, 3, 1, 23, 30)))
-    ReservationFactory(since=timezone.make_aware(datetime(2026, 3, 2, 0, 30)))
+    ReservationFactory(since=datetime(2026, 3, 1, 23, 30, tzinfo=TEAM))
+    ReservationFactory(since=datetime(2026, 3, 2, 0, 30, tzinfo=TEAM))
     run_expiry(TODAY)
     assert statuses() == ["expired", "active"]
 

@@ -376,11 +376,12 @@ def test_its_page_shows_its_records_conflicts_and_history(desk, database, admin,
 
 def test_the_queries_of_its_page_do_not_grow_with_its_records(desk, product, admin, other_staff):
     counts = []
-    for number in (2, 40):
+    for number in (2, 14):  # of each module, so that all are on the first page
         for module in modules():
             fill(factories_of(module).database(product=product), number, phone="1", phone_key="+6281244129545")
         if not counts:
             add_reservation(product=product, customer_id="x", phone="+6281244129545", staff=other_staff, by=admin)
+            desk.get(f"{LIST}{Reservation.objects.get().pk}/")  # what is asked once, is asked
         with CaptureQueriesContext(connection) as captured:
             assert rows_on(desk.get(f"{LIST}{Reservation.objects.get().pk}/"))
         counts.append(len(captured))
@@ -418,7 +419,7 @@ def test_admins_are_told_whose_a_taken_customer_is(desk, product, staff, other_s
 
 @pytest.mark.parametrize("wrong", [{"customer_id": " "}, {"phone": "x"}, {"staff": 0}, {"product": ""}, {"token": "x"}])
 def test_a_wrong_entry_comes_back(desk, product, staff, wrong):
-    assert desk.post(ADD, one(product, staff, **wrong)).status_code == 422
+    assert desk.post(ADD, {**one(product, staff), **wrong}).status_code == 422
     assert not Reservation.objects.exists()
 
 
@@ -530,7 +531,7 @@ def test_a_file_that_cannot_be_read_comes_back_with_what_is_wrong(desk, product,
     "wrong", [{}, {"text": "\n \n"}, {"text": "a", "file": file(b"user\na\n")}, {"text": "a", "staff": 0}]
 )
 def test_a_wrong_list_comes_back(desk, product, staff, wrong):
-    assert desk.post(MANY, many(product, staff, **wrong)).status_code == 422
+    assert desk.post(MANY, {**many(product, staff), **wrong}).status_code == 422
     assert not Reservation.objects.exists()
 
 

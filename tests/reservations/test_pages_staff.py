@@ -57,7 +57,7 @@ def test_a_refusal_does_not_say_whose_the_customer_is(phone, other_staff, status
 
 @pytest.mark.parametrize("wrong", [{"customer_id": " "}, {"phone": "x"}, {"product": 0}, {"token": ""}])
 def test_a_wrong_question_comes_back(phone, wrong):
-    page = phone.post(MINE, asking(ProductFactory(), **wrong))
+    page = phone.post(MINE, {**asking(ProductFactory()), **wrong})
     assert page.status_code == 422
     assert page.context["form"].errors
     assert not Reservation.objects.exists()

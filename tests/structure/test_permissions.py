@@ -19,10 +19,13 @@ from crm.accounts.models import User
 from crm.distribution.assignment import assign_random
 from crm.distribution.forms import OnceForm
 from crm.distribution.leaving import belongings_of
-from crm.distribution.models import SavedView, Validation
+from crm.distribution.models import Conflict, SavedView, Validation
+from crm.distribution.reserving.actions import fingerprint
 from crm.distribution.validation import archive_invalid, validate_records
 from crm.products.models import Product
-from crm.registry import Module, get_module
+from crm.registry import Module, get_module, modules
+from crm.reservations.models import Reservation
+from crm.reservations.services import add_reservation, ask_reservation
 from records.requests import request_records
 from tests.distribution.sql import ask
 from tests.factories.accounts import UserFactory
@@ -66,6 +69,8 @@ class World:
     requestable: Model
     """A database of Normal DB, of which `own_request` asks for some."""
     own_request: Model
+    own_reservation: Model
+    """One that waits."""
 
 
 @pytest.fixture
@@ -85,6 +90,8 @@ def world(admin, staff, other_staff) -> World:
     theirs = assign_random(module=module, database=database, staff=other_staff, count=2, by=admin).batch.records.all()
     validate_records(records=theirs, by=other_staff, validation=Validation.INVALID, reason="Wrong number")
     archive_invalid(records=theirs.filter(pk=theirs.first().pk), by=admin)
+    taken = batch.records.order_by("pk").last().customer_id
+    add_reservation(product=product, customer_id=taken, staff=other_staff, by=admin)
     requestable = factories_of(get_module("records")).database(product=product)
     fill(requestable, 9)
     return World(
@@ -113,6 +120,7 @@ def world(admin, staff, other_staff) -> World:
         own_view=SavedView.objects.create(user=staff, page="memberwd/records", name="Own"),
         requestable=requestable,
         own_request=request_records(database=requestable, quantity=3, by=staff),
+        own_reservation=ask_reservation(product=product, customer_id="Asked for", by=staff),
     )
 
 
@@ -180,8 +188,26 @@ def archived(world: World, **more: Any) -> dict[str, Any]:
     return of_records(world.module.Record.objects.archived(), **more)
 
 
+def in_conflict(world: World, **more: Any) -> dict[str, Any]:
+    return of_records(world.module.Record.objects.in_conflict(), **more)
+
+
+def conflicts(world: World, **more: Any) -> dict[str, Any]:
+    """The same in the log, where a selection is of all modules."""
+    rows = in_conflict(world, **more)
+    expected = rows["expected"].rpartition(";")
+    places = [expected[2] if module == world.module else "" for module in modules()]
+    keys = [conflict.pk for conflict in Conflict.objects.open()]
+    return {**rows, "ids": keys, "expected": ";".join([expected[0], *places])}
+
+
 def chosen_own(world: World) -> dict[str, Any]:
     return of_records(world.module.Record.objects.held_by(world.sari))
+
+
+def chosen_reservation(world: World) -> dict[str, Any]:
+    expected = fingerprint(Reservation.objects.filter(pk=world.own_reservation.pk))
+    return {"ids": [world.own_reservation.pk], "expected": expected, **token()}
 
 
 # These people have neither a password to be asked for nor a second factor to show or to turn off.
@@ -275,6 +301,17 @@ MATRIX: dict[str, Page] = {
         changes=True,
     ),
     "record": Page(Who.OWN, args=of_module("own_record")),
+    # Conflicts
+    "hand_over_records": Page(Who.ADMINS, "POST", of_module(), in_conflict, changes=True),
+    "keep_records": Page(
+        Who.ADMINS, "POST", of_module(), lambda world: in_conflict(world, note="Agreed"), changes=True
+    ),
+    "conflicts": Page(Who.ADMINS),
+    "export_conflicts": Page(Who.ADMINS, args=lambda world: ["csv"]),
+    "hand_over_conflicts": Page(Who.ADMINS, "POST", data=conflicts, changes=True),
+    "keep_conflicts": Page(Who.ADMINS, "POST", data=lambda world: conflicts(world, note="Agreed"), changes=True),
+    "recall_conflicts": Page(Who.ADMINS, "POST", data=conflicts, changes=True),
+    "undo_conflicts": Page(Who.ADMINS, "POST", lambda world: [uuid4()]),
     # Working records
     "record_outcome": Page(
         Who.PERSONAL, "POST", of_module("own_record"), lambda world: {"reach": "reachable"}, changes=True, by="staff"
@@ -337,6 +374,41 @@ MATRIX: dict[str, Page] = {
     "reject_request": Page(Who.ADMINS, "POST", of("own_request"), lambda world: token(), changes=True),
     "auto_approve_database": Page(
         Who.ADMINS, "POST", of("requestable"), lambda world: {"auto_approve": "auto"}, changes=True
+    ),
+    # Reservations
+    "my_reservations": Page(
+        Who.STAFF,
+        "GET POST",
+        data=lambda world: {"product": world.product.pk, "customer_id": "New", **token()},
+        changes=True,
+        by="staff",
+    ),
+    "withdraw_reservation": Page(Who.PERSONAL, "POST", of("own_reservation"), changes=True, by="staff"),
+    "reservations": Page(Who.ADMINS),
+    "export_reservations": Page(Who.ADMINS, args=lambda world: ["csv"]),
+    "reservation": Page(Who.ADMINS, args=of("own_reservation")),
+    "act_on_reservations": Page(Who.ADMINS, "POST", lambda world: ["approve"], chosen_reservation, changes=True),
+    "add_reservation": Page(
+        Who.ADMINS,
+        "GET POST",
+        data=lambda world: {"product": world.product.pk, "staff": world.sari.pk, "customer_id": "New", **token()},
+        changes=True,
+    ),
+    "add_reservations": Page(
+        Who.ADMINS,
+        "GET POST",
+        data=lambda world: {"product": world.product.pk, "staff": world.sari.pk, "text": "New", **token()},
+        changes=True,
+    ),
+    "entered_reservations": Page(Who.ADMINS, args=lambda world: [uuid4()]),
+    "reservations_not_added": Page(Who.ADMINS, args=lambda world: [uuid4()], opens=(404,)),
+    "reservation_expiry": Page(Who.ADMINS),
+    "reservation_settings": Page(
+        Who.OWNERS,
+        "POST",
+        data=lambda world: {"reservations-grace_days": 9, "reservations-warning_days": 2},
+        changes=True,
+        by="owner",
     ),
     # Settings
     "module_settings": Page(

@@ -31,6 +31,8 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ("home/search.html", "n=group.records|length"): "how many are shown of those that are found",
     ("distribution/_bulk_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",
     ("distribution/_bulk_bar.html", "list.page.paginator.count"): "the same, for the script that counts the ticks",
+    ("distribution/_conflict_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",
+    ("distribution/_conflict_bar.html", "list.page.paginator.count"): "the same, for the script that counts the ticks",
     ("distribution/_choice_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",
     ("distribution/_choice_bar.html", "list.page.paginator.count"): "the same, for the script that counts the ticks",
     ("distribution/_supplies.html", "count wanted=supply.wanted"): "how many of them are of each database, there too",
@@ -44,6 +46,18 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ("people/person.html", "count days=link_days"): "a time, not a count",
     ("distribution/_upload_report.html", "count n=found.rows"): "a customer of the file in another list; links there",
     ("distribution/_upload_steps.html", "count n=upload.report.accepted"): "a button's words; the figure is above it",
+    ("reservations/_bulk_bar.html", "n=list.page.paginator.count"): "the length of the list that is shown",
+    ("reservations/_bulk_bar.html", "list.page.paginator.count"): "the same, for the script that counts the ticks",
+    ("reservations/_end.html", "count days=reservation.days_left"): "a time, not a count",
+    ("reservations/expiry.html", "count days=settings.grace_days"): "a time, not a count",
+    ("reservations/expiry.html", "count days=settings.warning_days"): "a time, not a count",
+    ("reservations/_touched.html", "count n=chosen.fitting"): "how many the action is about: its own confirmation",
+    ("reservations/_touched.html", "count n=chosen.unnamed"): "how many of those are not named, there too",
+    ("reservations/_touched.html", "count n=chosen.others"): "how many it is not about, in the same confirmation",
+    ("reservations/_touched.html", "count n=chosen.touched.reserved"): "how many records it frees, there too",
+    ("reservations/_touched.html", "count n=chosen.touched.conflict"): "and how many conflicts it clears",
+    ("reservations/_touched.html", "count n=chosen.matched.pool"): "how many records it may reserve, there too",
+    ("reservations/_touched.html", "count n=chosen.matched.held"): "and how many may come into conflict",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from crm.accounts.models import User
 from crm.distribution.imports.mapping import Mapping
 from crm.distribution.imports.models import LeftOutRow, Upload
 from crm.distribution.imports.reading import RowReader, repeats_header
@@ -19,6 +20,7 @@ from crm.distribution.models import BaseDatabase
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, is_blank
 from crm.products.models import Product
 from crm.registry import Module, modules
+from crm.reservations.covering import covers_of
 
 dumps = JSONEncoder(ensure_ascii=False).encode
 
@@ -40,8 +42,21 @@ class Elsewhere:
 
 
 @dataclass(frozen=True)
+class ReservedBy:
+    """Somebody who has reserved some of the file's customers."""
+
+    staff: int
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class Report:
-    """What reading a file found. file_rows = accepted + duplicates + rejected; blank rows are counted apart."""
+    """What reading a file found. file_rows = accepted + duplicates + rejected; blank rows are counted apart.
+
+    `reserved` of the accepted ones are covered by a reservation: each once, though two people may have reserved one
+    customer, one by the id and one by the phone.
+    """
 
     file_rows: int
     accepted: int
@@ -50,6 +65,8 @@ class Report:
     blank: int
     bad_phones: int = 0
     elsewhere: tuple[Elsewhere, ...] = ()
+    reserved: int = 0
+    reserved_by: tuple[ReservedBy, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -125,7 +142,10 @@ class Incoming:
             )
             file_rows, accepted, duplicates, rejected, bad_phones = cursor.fetchone()
         elsewhere = tuple(found for module in modules() for found in _elsewhere(module, product))
-        return Report(file_rows, accepted, duplicates, rejected, self.blank, bad_phones, elsewhere)
+        reserved, reserved_by = _reserved(product)
+        return Report(
+            file_rows, accepted, duplicates, rejected, self.blank, bad_phones, elsewhere, reserved, reserved_by
+        )
 
     def merge(self, database: BaseDatabase, progress: Progress) -> int:
         """Puts every accepted row into the database's records, in the order of the file. Returns how many."""
@@ -207,3 +227,24 @@ def _elsewhere(module: Module, product: Product) -> Iterator[Elsewhere]:
         )
         for pk, name, rows in cursor.fetchall():
             yield Elsewhere(module.key, pk, name, rows)
+
+
+# The rows to be imported, as records of a database of the product.
+ROWS = "(SELECT row_number AS id, 0 AS database_id, customer_key, phone_key FROM incoming WHERE problem IS NULL)"
+DATABASES = "(SELECT 0 AS id, %(product)s AS product_id)"
+
+
+def _reserved(product: Product) -> tuple[int, tuple[ReservedBy, ...]]:
+    """How many rows reservations cover as it is now, and whose these are, most first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT staff_id, count(DISTINCT record_id) FROM ({covers_of(ROWS, DATABASES)}) AS c
+            GROUP BY ROLLUP (staff_id) ORDER BY 2 DESC, 1
+            """,  # noqa: S608 (constants, and the models' own names)
+            {"product": product.pk},
+        )
+        counts = dict(cursor.fetchall())
+    reserved = counts.pop(None, 0)  # the one line of all together, which is there without any too
+    people = User.objects.in_bulk(counts)
+    return reserved, tuple(ReservedBy(pk, str(people[pk]), rows) for pk, rows in counts.items())

@@ -1,19 +1,143 @@
-"""Reservations: staff ask and see their own, admins answer and enter."""
+"""Reservations, for admins: the list, what is done with chosen ones, one reservation, and the next nightly run."""
 
-from django.http import HttpResponse
-from django.views.decorators.http import require_safe
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
 
-from crm.accounts.access import SignedInRequest, admin_page, staff_page
-from crm.pages import render_page
+from crm.accounts.access import SignedInRequest, admin_page
+from crm.distribution.conflict_log import RESOLUTIONS
+from crm.distribution.models import Conflict
+from crm.distribution.reserving.access import get_reservation_for
+from crm.distribution.reserving.actions import (
+    ACTIONS,
+    OF_STATUS,
+    Chosen,
+    fingerprint,
+    offered_for,
+    offered_over,
+    offers,
+)
+from crm.distribution.reserving.covered import NAMED, matching, naming, records_of
+from crm.distribution.reserving.figures import TEAM
+from crm.distribution.reserving.history import history
+from crm.distribution.reserving.lists import ReservationList
+from crm.distribution.reserving.nights import next_run
+from crm.distribution.views.attempt import attempt
+from crm.distribution.views.exports import export
+from crm.errors import Refused
+from crm.pages import go_to, page_of, render_invalid, render_page
+from crm.reservations.services import settings_of_reservations
+
+MOST_CONFLICTS = 50
+"""The newest of a reservation that its page shows."""
+
+RECORD_TABS = [
+    ("", gettext_lazy("All"), "reservation.records"),
+    ("reserved", gettext_lazy("Reserved"), "reservation.reserved"),
+    ("conflict", gettext_lazy("In conflict"), "reservation.conflict"),
+]
+RUN_TABS = [
+    ("ends", gettext_lazy("Ends"), "expiry.ends"),
+    ("warned", gettext_lazy("Warns of the end"), "expiry.warned"),
+]
 
 
 @require_safe
 @admin_page
 def reservations(request: SignedInRequest) -> HttpResponse:
-    return render_page(request, "reservations/list.html", {})
+    listed = ReservationList(request)
+    by_status = {status: offers(verbs) for status, verbs in OF_STATUS.items()}
+    context = {
+        "list": listed,
+        "page": listed.page,
+        "rows": [(each, by_status[each.status]) for each in listed.page],
+        "offers": offered_over(listed.filter.chosen_status),
+        "team": TEAM,
+        "today": timezone.localdate(),
+    }
+    return render_page(request, "reservations/list.html", context, pieces=["list"])
 
 
 @require_safe
-@staff_page
-def mine(request: SignedInRequest) -> HttpResponse:
-    return render_page(request, "reservations/mine.html", {})
+@admin_page
+def export_reservations(request: SignedInRequest, format: str) -> HttpResponseBase:
+    listed = ReservationList(request)
+    return export(request, listed.ordered_rows, listed.columns, format, name=listed.name, total=listed.total)
+
+
+@require_safe
+@admin_page
+def reservation(request: SignedInRequest, pk: int) -> HttpResponse:
+    """One of them: its facts, the records it covers, its conflicts and its history."""
+    shown, show = get_reservation_for(request.user, pk), request.GET.get("show", "")
+    if show and show not in NAMED:
+        raise Http404
+    page = page_of(request, naming(shown, show) if show else matching(shown))
+    conflicts = Conflict.objects.filter(reservation=shown).select_related("staff", "reserved_by", "closed_by")
+    context = {
+        "reservation": shown,
+        "show": show,
+        "tabs": RECORD_TABS,
+        "page": page,
+        "records": records_of(page),
+        "conflicts": [(each, RESOLUTIONS.get(each.resolution, each.resolution)) for each in conflicts[:MOST_CONFLICTS]],
+        "history": history(shown),
+        "offers": offered_for(shown),
+        "today": timezone.localdate(),
+    }
+    return render_page(request, "reservations/reservation.html", context, pieces=["list"])
+
+
+@require_POST
+@admin_page
+def act(request: SignedInRequest, verb: str) -> HttpResponse:
+    """Both steps of an action on chosen ones."""
+    if verb not in ACTIONS:
+        raise Http404
+    action = ACTIONS[verb]
+    chosen, confirmed = Chosen(request, action.fits), "token" in request.POST
+    data = request.POST if confirmed else None
+    form = action.form(data, initial={"expected": fingerprint(chosen.reservations)})
+    undone: list[str] = []
+
+    def run() -> str:
+        frozen = chosen.frozen()
+        if fingerprint(frozen) != form.cleaned_data["expected"]:
+            raise Refused(_("These reservations have changed since they were shown. Nothing was changed; look again."))
+        done, problems = action.take(frozen, form.cleaned_data, request.user)
+        undone.extend(problems)
+        return done
+
+    if confirmed and form.is_valid() and attempt(request, form, run):
+        if undone:
+            messages.warning(request, format_html_join(mark_safe("<br>"), "{}", ((line,) for line in undone)))
+        return go_to(chosen.next)
+    context = {"action": action, "chosen": chosen, "form": form}
+    if confirmed:
+        # The form comes back about them as they are now; it could not be confirmed otherwise.
+        form.data = {**request.POST.dict(), "expected": fingerprint(chosen.reservations)}
+        return render_invalid(request, "reservations/action.html", context, piece="action-form")
+    return render_page(request, "reservations/action.html", context, pieces=["dialog"])
+
+
+@require_safe
+@admin_page
+def expiry(request: SignedInRequest) -> HttpResponse:
+    """What the next nightly run will end, and of what it will warn."""
+    run, show = next_run(), request.GET.get("show") or "ends"
+    if show not in ("ends", "warned"):
+        raise Http404
+    context = {
+        "run": run,
+        "show": show,
+        "tabs": RUN_TABS,
+        "page": page_of(request, run.rows(show)),
+        "settings": settings_of_reservations(),
+    }
+    return render_page(request, "reservations/expiry.html", context, pieces=["list"])

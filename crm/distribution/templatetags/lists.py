@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from crm.accounts.models import User
 from crm.distribution.columns import Cell, Column
 from crm.distribution.models import BaseRecord
-from crm.distribution.templatetags.records import phone
+from crm.distribution.templatetags.records import phone, whose
 
 register = template.Library()
 
@@ -54,12 +54,11 @@ def _phone(record: BaseRecord, user: User) -> SafeString:
 
 def _status(record: BaseRecord, _user: User) -> SafeString:
     status = format_html('<span class="status status-{}">{}</span>', record.status, record.get_status_display())
-    if not record.is_reservation_conflict:
+    if not record.reservation:
         return status
-    conflict = format_html(
-        '<span class="status status-conflict" title="{}">{}</span>', record.invalid_reason, _("Conflict")
-    )
-    return format_html("{} {}", status, conflict)
+    if record.is_reservation_conflict:
+        status = format_html('{} <span class="status status-conflict">{}</span>', status, _("Conflict"))
+    return format_html('<div class="text-nowrap">{}<span class="cell-sub">{}</span></div>', status, whose(record))
 
 
 def _batch(record: BaseRecord, _user: User) -> SafeString | str:

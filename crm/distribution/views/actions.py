@@ -1,15 +1,17 @@
-"""What admins do with records: assign, recall, transfer.
+"""What admins do with records: assign, recall, transfer; and with those in conflict: hand over, keep.
 
 An action on chosen rows has two steps under one URL: the first post shows what it will touch; the second, with the
 token of that form, does it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -29,8 +31,9 @@ from crm.distribution.assignment import (
     recall_records,
     transfer_records,
 )
+from crm.distribution.conflicts import Kept, hand_to_owners, keep_records
 from crm.distribution.databases import archive_database, restore_database
-from crm.distribution.forms import AssignForm, ConfirmForm, RandomForm, TransferForm
+from crm.distribution.forms import AssignForm, ConfirmForm, KeepForm, RandomForm, TransferForm
 from crm.distribution.invalid import Supply
 from crm.distribution.models import BaseDatabase
 from crm.distribution.record_list import RecordList
@@ -87,7 +90,8 @@ class Action:
     button: Promise
     icon: str
     form: Callable[[Selection, Any], forms.Form]
-    run: Callable[[Module, Selection, dict[str, Any], User], Done | str]
+    run: Callable[[Any, Selection, dict[str, Any], User], Done | str]
+    """Its module, where it is about one; the rows, what the form says, and who."""
     alone: bool = False
     """What is done for this person is done one after the other."""
     explanation: Promise | str = ""
@@ -95,6 +99,8 @@ class Action:
     """It cannot be taken back."""
     people: Callable[[Selection], Iterable[User]] = lambda selection: ()
     """Who has to be working for it, besides whom the form names."""
+    receivers: Callable[[Selection], list[tuple[User, int]]] = lambda selection: []
+    """To whom they go, where nobody chooses that, and how many each."""
     supplies: Callable[[Selection], list[Supply]] = lambda selection: []
     """The databases that others are taken from, in the place of these."""
 
@@ -105,7 +111,9 @@ def act(request: SignedInRequest, module: Module, verb: str) -> HttpResponse:
     return take_two_steps(request, module, ACTIONS[verb], DeskSelection(request, module))
 
 
-def take_two_steps(request: SignedInRequest, module: Module, action: Action, selection: Selection) -> HttpResponse:
+def take_two_steps(
+    request: SignedInRequest, module: Module | None, action: Action, selection: Selection
+) -> HttpResponse:
     """Both steps of an action on chosen records."""
     confirmed = "token" in request.POST
     form = action.form(selection, request.POST if confirmed else None)
@@ -128,8 +136,8 @@ def take_two_steps(request: SignedInRequest, module: Module, action: Action, sel
         # The form comes back about the list as it is now; it could not be confirmed otherwise.
         selection.forget()
         form.data = {**request.POST.dict(), "expected": selection.fingerprint}
-    context = {"module": module, "action": action, "selection": selection, "form": form}
-    context["supplies"] = action.supplies(selection)
+    context: dict[str, Any] = {"action": action, "selection": selection, "form": form}
+    context |= {"supplies": action.supplies(selection), "receivers": action.receivers(selection)}
     if confirmed:
         return render_invalid(request, "distribution/action.html", context, piece="action-form")
     return render_page(request, "distribution/action.html", context, pieces=["dialog"])
@@ -162,8 +170,7 @@ def _assigned(done: HandedOut) -> str:
 
 def _recall(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     done = recall_records(records=selection.records, by=by)
-    text = ngettext("%(n)d record recalled.", "%(n)d records recalled.", done.count) % {"n": done.count}
-    return _with_skipped(module, text, done, _("%(n)d were with nobody and stay as they are."))
+    return Done(said_recalled(done), _undo(module, done))
 
 
 def _transfer(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
@@ -172,12 +179,60 @@ def _transfer(module: Module, selection: Selection, answers: dict[str, Any], by:
         "n": done.count,
         "name": answers["staff"],
     }
-    return _with_skipped(module, text, done, _("%(n)d were with nobody, or there already, and stay as they are."))
+    skipped = _("%(n)d were with nobody, or there already, and stay as they are.")
+    return Done(_with_others(text, done.skipped, skipped, done.reserved), _undo(module, done))
 
 
-def _with_skipped(module: Module, text: str, done: Returned, skipped: str) -> Done:
-    text = f"{text} {skipped % {'n': done.skipped}}" if done.skipped else text
-    return Done(text, reverse("undo_records", args=[module, done.undo]) if done.count else "")
+def _hand_over(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
+    done = hand_to_owners(records=selection.records, by=by)
+    return Done(said_handed_over(done), _undo(module, done))
+
+
+def _keep(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
+    done = keep_records(records=selection.records, note=answers["note"], by=by)
+    return Done(said_kept(done), _undo(module, done))
+
+
+def said_recalled(done: Returned) -> str:
+    text = ngettext("%(n)d record recalled.", "%(n)d records recalled.", done.count) % {"n": done.count}
+    return _with_others(text, done.skipped, _("%(n)d were with nobody and stay as they are."))
+
+
+def said_handed_over(done: Returned) -> str:
+    """ "3 records handed to those who have reserved them. 1 stays: a third person has reserved the customer too." """
+    text = ngettext(
+        "%(n)d record handed to the one who has reserved it.",
+        "%(n)d records handed to those who have reserved them.",
+        done.count,
+    )
+    return _with_others(text % {"n": done.count}, done.skipped, not_in_conflict(), done.reserved)
+
+
+def said_kept(done: Kept) -> str:
+    text = ngettext("%(n)d record kept where it is.", "%(n)d records kept where they are.", done.count)
+    return _with_others(text % {"n": done.count}, done.skipped, not_in_conflict())
+
+
+def not_in_conflict() -> str:
+    return _("%(n)d were not in conflict and stay as they are.")
+
+
+def _with_others(text: str, skipped: int, why_skipped: str, reserved: int = 0) -> str:
+    words = [text]
+    if skipped:
+        words.append(why_skipped % {"n": skipped})
+    if reserved:
+        stay = ngettext(
+            "%(n)d stays where it is: a third person has reserved the customer.",
+            "%(n)d stay where they are: a third person has reserved their customers.",
+            reserved,
+        )
+        words.append(stay % {"n": reserved})
+    return " ".join(words)
+
+
+def _undo(module: Module, done: Returned | Kept) -> str:
+    return reverse("undo_records", args=[module, done.undo]) if done.count else ""
 
 
 def _initial(selection: Selection) -> dict[str, Any]:
@@ -185,7 +240,19 @@ def _initial(selection: Selection) -> dict[str, Any]:
 
 
 def _assign_form(selection: Selection, data: Any) -> AssignForm:
-    return AssignForm(data, database=_database_of(selection), initial=_initial(selection))
+    # Reserved records go to whoever has reserved them, and to nobody else.
+    owners = set(selection.records.reserved().order_by().values_list("reservation__staff", flat=True).distinct()[:2])
+    initial = {**_initial(selection), "staff": owners.pop() if len(owners) == 1 else None}
+    return AssignForm(data, database=_database_of(selection), initial=initial)
+
+
+def owners_of(selection: Selection) -> list[tuple[User, int]]:
+    """Who has reserved the customers of those in conflict, and of how many each."""
+    counts: Counter[int] = Counter()
+    for part in selection.parts:
+        owned = part.in_conflict().order_by().values_list("reservation__staff").annotate(n=Count("pk"))
+        counts.update(dict(owned))
+    return [(user, counts[user.pk]) for user in User.objects.filter(pk__in=counts).order_by("pk")]
 
 
 ACTIONS = {
@@ -209,5 +276,25 @@ ACTIONS = {
         icon="arrows-right-left",
         form=lambda selection, data: TransferForm(data, initial=_initial(selection)),
         run=_transfer,
+    ),
+    "hand-over": Action(
+        title=gettext_lazy("Hand to the owner of the reservation"),
+        button=gettext_lazy("Hand over"),
+        icon="hand-raised",
+        form=lambda selection, data: ConfirmForm(data, initial=_initial(selection)),
+        run=_hand_over,
+        people=lambda selection: [user for user, _n in owners_of(selection)],
+        receivers=owners_of,
+        explanation=gettext_lazy("Each goes to the one who has reserved its customer, in a new batch of theirs."),
+    ),
+    "keep": Action(
+        title=gettext_lazy("Keep in spite of the reservation"),
+        button=gettext_lazy("Keep"),
+        icon="lock-closed",
+        form=lambda selection, data: KeepForm(data, initial=_initial(selection)),
+        run=_keep,
+        explanation=gettext_lazy(
+            "They stay with whoever has them and are no conflicts any more, unless somebody else reserves them too."
+        ),
     ),
 }

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from crm.accounts.access import SignedInRequest, admin_page, staff_page
 from crm.distribution.access import get_batch_for
 from crm.distribution.columns import Cell, Column, work_columns
+from crm.distribution.conflict_list import ConflictList
 from crm.distribution.exports import MOST_XLSX_ROWS, csv_lines, read_cells, xlsx_file
 from crm.distribution.listing import Listing
 from crm.distribution.lists import batch_list, database_list
@@ -48,6 +49,12 @@ def batches(request: SignedInRequest, module: Module, format: str) -> HttpRespon
 
 
 @require_safe
+@admin_page
+def conflicts(request: SignedInRequest, format: str) -> HttpResponseBase:
+    return _export_listing(request, ConflictList(request), format)
+
+
+@require_safe
 @staff_page
 def my_records(request: SignedInRequest, module: Module, format: str) -> HttpResponseBase:
     """What the person has of the module, as they have filtered it."""
@@ -66,7 +73,7 @@ def _export_work(request: SignedInRequest, listed: WorkList, format: str, *, nam
 
 
 def _export_listing(request: SignedInRequest, listed: Listing, format: str) -> HttpResponseBase:
-    name = f"{listed.module.key}-{listed.name}"
+    name = listed.kind.replace("/", "-")
     return export(request, listed.ordered_rows, listed.columns, format, name=name, total=listed.total)
 
 

@@ -20,7 +20,7 @@ from crm.distribution.figures import STATE_LABELS
 from crm.distribution.holdings import FOLLOW_UPS, holding, work_of
 from crm.distribution.models import BaseBatch, BaseRecord, Validation
 from crm.distribution.timeline import timeline
-from crm.distribution.undo import undo
+from crm.distribution.undo import Undone, undo
 from crm.distribution.validation import validate_records
 from crm.distribution.views.attempt import Done, refused_when_busy
 from crm.distribution.work import note_outcome
@@ -64,10 +64,15 @@ def record_validate(request: SignedInRequest, module: Module, pk: int) -> HttpRe
 
 @require_POST
 def undo_records(request: SignedInRequest, module: Module, key: UUID) -> HttpResponse:
-    """Takes one's own operation back. The page that htmx asks from sees to it that it shows what is so now."""
+    """Takes one's own operation back."""
+    return take_back(request, lambda: undo(module=module, key=key, by=request.user))
+
+
+def take_back(request: SignedInRequest, work: Callable[[], Undone]) -> HttpResponse:
+    """The page that htmx asks from sees to it that it shows what is so now."""
     try:
         with refused_when_busy():
-            done = undo(module=module, key=key, by=request.user)
+            done = work()
     except Refused as refused:
         messages.error(request, str(refused))
     else:

@@ -54,7 +54,8 @@ class Command(BaseCommand):
         upload.refresh_from_db()
         report = upload.report or {}
         mapping = Mapping.from_dict(upload.mapping).as_headers(upload.headers)
-        counts = {key: report[key] for key in ("file_rows", "accepted", "duplicates", "rejected", "blank")}
+        keys = ("file_rows", "accepted", "duplicates", "rejected", "blank", "reserved")
+        counts = {key: report[key] for key in keys}
         return {"database": database.pk, **counts, "mapping": mapping}
 
 
@@ -66,5 +67,6 @@ def _as_text(result: dict[str, Any]) -> str:
     columns = ", ".join(f"{field} = “{header}”" for field, header in result["mapping"].items())
     return (
         f"Database {result['database']}: {result['accepted']} of {result['file_rows']} rows imported,"
-        f" {result['duplicates']} duplicates, {result['rejected']} rejected, {result['blank']} blank; {columns}."
+        f" {result['duplicates']} duplicates, {result['rejected']} rejected, {result['blank']} blank,"
+        f" {result['reserved']} reserved; {columns}."
     )

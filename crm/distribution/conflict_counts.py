@@ -1,0 +1,163 @@
+"""The numbers of the log of conflicts: of all, of each day, of each staff member. Imported when the app is ready."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncDate
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from crm.accounts.models import User
+from crm.distribution.conflict_list import ConflictList
+from crm.distribution.conflict_log import Conflict, ConflictQuerySet
+from crm.distribution.reserving.figures import Team
+from crm.figures import Figure, declare
+
+# --- Of all ---
+
+
+def _today() -> date:
+    return timezone.localdate()
+
+
+def _monday() -> date:
+    return _today() - timedelta(days=_today().weekday())
+
+
+def _first_of_month() -> date:
+    return _today().replace(day=1)
+
+
+def _since(day: Callable[[], date]) -> Callable[[Team], QuerySet]:
+    return lambda team: Conflict.objects.opened_since(timezone.make_aware(datetime.combine(day(), time.min)))
+
+
+def _listed_since(day: Callable[[], date]) -> Callable[[Team], str]:
+    return lambda team: f"{reverse('conflicts')}?opened_from={day()}"
+
+
+for name, day, sentence in [
+    ("today", _today, _("Conflicts that began today.")),
+    ("this_week", _monday, _("Conflicts that began this week, since Monday.")),
+    ("this_month", _first_of_month, _("Conflicts that began this month.")),
+]:
+    declare(Figure(f"conflicts.{name}", sentence, _since(day), _listed_since(day)))
+
+for name, select, query, sentence in [
+    ("all", ConflictQuerySet.all, "", _("Conflicts, whether open or resolved.")),
+    ("open", ConflictQuerySet.open, "?state=open", _("Conflicts that wait for an admin, in all modules.")),
+    ("resolved", ConflictQuerySet.closed, "?state=resolved", _("Conflicts that are over, in whatever way.")),
+]:
+    declare(
+        Figure(
+            f"conflicts.{name}",
+            sentence,
+            lambda team, select=select: select(Conflict.objects.all()),  # type: ignore[misc]
+            lambda team, query=query: reverse("conflicts") + query,  # type: ignore[misc]
+        )
+    )
+
+# --- Of a day or a person, in what a list shows ---
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many `rows` there are, and the list of them; a list of none would be another one."""
+
+    pk: str
+    value: int
+    rows: QuerySet
+    url: str
+
+
+SENTENCES: dict[str, Promise] = {
+    "began": _("Conflicts of the list that began then, or with this staff member's records."),
+    "ended": _("Conflicts of the list that ended then, or with this staff member's records."),
+    "waiting": _("Of those that began, as many as are open still."),
+    "owned": _("Conflicts of the list about customers whom this staff member has reserved."),
+}
+
+for name, said in SENTENCES.items():
+    declare(
+        Figure(
+            f"conflicts.{name}",
+            said,
+            lambda tally: tally.rows,
+            lambda tally: tally.url if tally.value else "",
+            lambda tally: tally.value,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """A day or a person with their numbers, each the name of a figure and what it is about."""
+
+    what: date | User
+    tallies: list[tuple[str, Tally]]
+
+
+NOTHING = (0, 0)
+
+
+def _counted(rows: ConflictQuerySet, field: str) -> dict[Any, tuple[int, int]]:
+    """For each value of the field: how many there are, and how many of these are open."""
+    counts = rows.order_by().values_list(field).annotate(n=Count("pk"), waiting=Count("pk", filter=Q(closed_at=None)))
+    return {key: (n, waiting) for key, n, waiting in counts}
+
+
+def per_day(listed: ConflictList) -> list[Line]:
+    """The days on which something began or ended, the latest first; two queries."""
+    rows = listed.rows
+    began = _counted(rows.annotate(day=TruncDate("opened_at")), "day")
+    ended = _counted(rows.closed().annotate(day=TruncDate("closed_at")), "day")
+    return [
+        _day_line(listed, day, *began.get(day, NOTHING), ended.get(day, NOTHING)[0])
+        for day in sorted(began.keys() | ended.keys(), reverse=True)
+    ]
+
+
+def _day_line(listed: ConflictList, day: date, began: int, waiting: int, ended: int) -> Line:
+    rows, on = listed.rows, str(day)
+    opened = rows.annotate(day=TruncDate("opened_at")).filter(day=day)
+    closed = rows.annotate(day=TruncDate("closed_at")).filter(day=day)
+    opened_url = {"by": None, "opened_from": on, "opened_to": on}
+    return Line(
+        day,
+        [
+            ("conflicts.began", Tally(on, began, opened, listed.url(**opened_url))),
+            ("conflicts.ended", Tally(on, ended, closed, listed.url(by=None, closed_from=on, closed_to=on))),
+            ("conflicts.waiting", Tally(on, waiting, opened.open(), listed.url(**opened_url, state="open"))),
+        ],
+    )
+
+
+def per_person(listed: ConflictList) -> list[Line]:
+    """Whose records or customers they were, the most records first; three queries."""
+    began, owned = _counted(listed.rows, "staff"), _counted(listed.rows, "reserved_by")
+    lines = [
+        _person_line(listed, person, *began.get(person.pk, NOTHING), owned.get(person.pk, NOTHING)[0])
+        for person in User.objects.filter(pk__in=began.keys() | owned.keys())
+    ]
+    return sorted(lines, key=lambda line: (-line.tallies[0][1].value, str(line.what).casefold()))
+
+
+def _person_line(listed: ConflictList, person: User, began: int, waiting: int, owned: int) -> Line:
+    key = str(person.pk)
+    theirs = listed.rows.filter(staff=person)
+    reserved = listed.rows.filter(reserved_by=person)
+    url = {"by": None, "staff": key}
+    return Line(
+        person,
+        [
+            ("conflicts.began", Tally(key, began, theirs, listed.url(**url))),
+            ("conflicts.ended", Tally(key, began - waiting, theirs.closed(), listed.url(**url, state="resolved"))),
+            ("conflicts.waiting", Tally(key, waiting, theirs.open(), listed.url(**url, state="open"))),
+            ("conflicts.owned", Tally(key, owned, reserved, listed.url(by=None, reserved_by=key))),
+        ],
+    )

@@ -1,0 +1,75 @@
+"""The lines of a bulk entry: pasted text, or a file."""
+
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from crm.distribution.imports.mapping import suggest_mapping
+from crm.distribution.imports.reading import ROWS_LIMITS, Inspection, UnreadableFile, inspect_file, read_rows
+from crm.errors import Refused
+from crm.reservations.entries import MOST_ENTRIES, Entry
+
+MOST_BYTES = 10_000_000
+"""Of a file: as many customers as are read are far fewer."""
+
+_BEHIND_THE_ID = re.compile(r"[\t;,]")
+
+
+def entries_of_text(text: str) -> list[Entry]:
+    """One for each line that is not blank."""
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        customer_id, *phone = (part.strip() for part in _BEHIND_THE_ID.split(line, maxsplit=1))
+        if line.strip():
+            found.append(_entry(number, customer_id, *phone))
+    return found
+
+
+def entries_of_file(content: Iterable[bytes], name: str) -> list[Entry]:
+    """One for each row that is not blank. Raises Refused, with what is wrong, for a file that cannot be read, has too
+    many rows, or does not say which column is the customer.
+    """
+    with tempfile.TemporaryDirectory(prefix="fifty-upload-") as directory:
+        path = Path(directory) / "content"
+        with path.open("wb") as file:
+            file.writelines(content)
+        try:
+            return _read(path, name)
+        except UnreadableFile as error:
+            raise Refused(str(error)) from error
+
+
+def _read(path: Path, name: str) -> list[Entry]:
+    inspection = inspect_file(path, name=name)
+    columns = _columns(inspection)
+    if columns is None and len(inspection.headers) == 1:  # a plain list, whose first line is a customer too
+        inspection, columns = inspect_file(path, name=name, layout_override={"header_row": 0}), (0, None)
+    if columns is None:
+        raise Refused(_("Which column is the customer? Call it “customer id” in the first row, and the phone “phone”."))
+    limits = replace(ROWS_LIMITS, max_rows=MOST_ENTRIES)
+    rows = read_rows(path, inspection.layout, region=settings.PHONE_REGION, limits=limits)
+    return [_entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
+
+
+def _columns(inspection: Inspection) -> tuple[int | None, int | None] | None:
+    """Those of the customer id and of the phone; None where that cannot be known."""
+    mapping = suggest_mapping(inspection.headers, inspection.sample_rows, settings.PHONE_REGION)
+    if mapping.customer_id is not None or (mapping.phone is not None and inspection.layout.header_row):
+        return mapping.customer_id, mapping.phone
+    if inspection.layout.header_row or len(inspection.headers) > 2:
+        return None
+    return (None, 0) if mapping.phone == 0 else (0, mapping.phone)
+
+
+def _cell(cells: list[str], column: int | None) -> str:
+    return cells[column].strip() if column is not None and column < len(cells) else ""
+
+
+def _entry(line: int, customer_id: str, phone: str = "") -> Entry:
+    """Who has no id is known by the phone, as in an upload."""
+    return Entry(line, customer_id or phone, phone)
