@@ -76,7 +76,8 @@ def in_each_module(
 ) -> list[Result]:
     """One of these, or a recall, of records of several modules: all of it or nothing, under one key for the undo.
 
-    `name` is that of the operation.
+    `name` is that of the operation. The caller has locked the records of all of them, as the first thing that is
+    locked of any.
     """
     with operation(name, by=by):
         return [work(records) for records in selections]

@@ -106,7 +106,7 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
         people = User.objects.in_bulk(holders)
         for pk in sorted(people):
             lock_working(people[pk])
-        cursor.execute((CHANGED + LOCK).format(**names), values)
+        _lock(module, key, by)
         cursor.execute((CHANGED + PUT_BACK).format(**names), values)
         back = cursor.fetchall()
         moves = Counter((before, after) for _pk, before, after in back)
@@ -125,6 +125,8 @@ def undo_in_modules(*, key: UUID, by: User) -> Undone:
         held = {module: counts for module in modules() if (counts := _holders(module, key, by))}
         for person in User.objects.filter(pk__in=set().union(*held.values())).order_by("pk"):
             lock_working(person)  # all people before the first record, as everywhere
+        for module in held:
+            _lock(module, key, by)  # and all records before the first count changes
         count = 0
         for module in held:
             with suppress(Refused):  # all of this module's have been changed since
@@ -148,6 +150,13 @@ def _holders(module: Module, key: UUID, by: User) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute((CHANGED + HOLDERS).format(events=events._meta.db_table), _values(key, by))
         return dict(cursor.fetchall())
+
+
+def _lock(module: Module, key: UUID, by: User) -> None:
+    events = apps.get_model(module.key, "RecordEvent")
+    text = (CHANGED + LOCK).format(events=events._meta.db_table, records=module.Record._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(text, _values(key, by))
 
 
 def _tell(moves: Counter[tuple[int, int | None]]) -> None:

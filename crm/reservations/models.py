@@ -157,6 +157,8 @@ class Reservation(models.Model):
     warned_on = models.DateField(null=True, blank=True)
     """The end that the owner has been warned of."""
     note = models.CharField(_("note"), max_length=300, blank=True, default="", db_default="")
+    reason = models.CharField(_("reason"), max_length=300, blank=True, default="", db_default="")
+    """Why an admin did not approve it."""
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False

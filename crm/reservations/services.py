@@ -123,7 +123,7 @@ def approve_reservations(*, reservations: ReservationQuerySet, by: User) -> Effe
 def reject_reservations(*, reservations: ReservationQuerySet, by: User, reason: str = "") -> Effect:
     with operation("reservation.reject", by=by):
         asked, waiting = _locked(reservations, ReservationQuerySet.pending)
-        _set(waiting, by, status="rejected", **({"note": reason.strip()[:300]} if reason.strip() else {}))
+        _set(waiting, by, status="rejected", reason=reason.strip()[:300])
         tell_owners(waiting, "rejected")
         _settle_alerts(waiting)
         return Effect(done=len(waiting), late=asked - len(waiting))
@@ -167,7 +167,7 @@ def restore_reservations(*, reservations: ReservationQuerySet, by: User | None) 
         standing = Reservation.objects.standing().filter(customer_key__in=[each.customer_key for each in ended])
         taken = set(standing.values_list("product", "customer_key"))
         able = []
-        for each in ended:  # of two ended ones of a customer, the newer
+        for each in sorted(ended, key=lambda each: each.since, reverse=True):  # of two of a customer, the newer
             if each.staff_id in working and (each.product_id, each.customer_key) not in taken:
                 taken.add((each.product_id, each.customer_key))
                 able.append(each)

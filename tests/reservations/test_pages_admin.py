@@ -232,7 +232,7 @@ def test_rejecting_tells_the_reason(desk, staff):
     waiting = ReservationFactory(status="pending", staff=staff)
     desk.post(to("reject"), confirmed(waiting, reason="Not yours"))
     waiting.refresh_from_db()
-    assert (waiting.status, waiting.note) == ("rejected", "Not yours")
+    assert (waiting.status, waiting.reason) == ("rejected", "Not yours")
     assert staff.notices.count() == 1
 
 

@@ -121,7 +121,7 @@ def test_what_was_decided_cannot_be_taken_back(phone, staff, admin):
 
 
 def test_the_reason_of_a_rejection_is_read_here(phone, staff):
-    ReservationFactory(staff=staff, status="rejected", note="He is with Dewi's team")
+    ReservationFactory(staff=staff, status="rejected", reason="He is with Dewi's team")
     assert "He is with Dewi&#x27;s team" in phone.get(f"{MINE}?status=rejected").content.decode()
 
 

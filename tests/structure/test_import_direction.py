@@ -23,7 +23,15 @@ ALLOWED: dict[str, set[str]] = {
     "crm.reservations": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices"},
     "crm.distribution": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices", "crm.reservations"},
     "crm.home": FOUNDATION
-    | {"crm.accounts", "crm.products", "crm.notices", "crm.distribution", "crm.tasks", "crm.runtime"},
+    | {
+        "crm.accounts",
+        "crm.products",
+        "crm.notices",
+        "crm.reservations",
+        "crm.distribution",
+        "crm.tasks",
+        "crm.runtime",
+    },
     "crm.runtime": set(),
     "crm.tasks": {"crm.runtime"},
     "crm.settings": {"crm.runtime"},

@@ -71,6 +71,7 @@ COLUMNS = [
     Column("reserved", _("Reserved"), ("reserved_now",), is_number=True),
     Column("conflict", _("In conflict"), ("conflict_now",), is_number=True),
     Column("note", _("Note"), ("note",), in_file_only=True),
+    Column("reason", _("Why it was not approved"), ("reason",), in_file_only=True),
 ]
 
 
