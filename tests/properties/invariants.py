@@ -13,8 +13,10 @@ from django.db import connection
 
 from crm.accounts.models import User
 from crm.distribution.holdings import Holding, Work, with_states
+from crm.distribution.reserving.figures import TEAM
 from crm.figures import get_figure
 from crm.registry import Module, get_module, modules
+from crm.reservations.models import Reservation
 from tests.distribution.sql import Witness, ask
 
 UNTOUCHED = """
@@ -27,12 +29,13 @@ UNTOUCHED = """
 """
 
 # Which reservation covers which record, and whose it is: the rule once more, in other words than the application's.
-COVERS = """
+MATCHES = """
     SELECT r.id AS record, v.id AS reservation, v.staff_id AS staff
     FROM {r} r, {d} d, reservations_reservation v
-    WHERE d.id = r.database_id AND v.product_id = d.product_id AND v.status = 'active'
+    WHERE d.id = r.database_id AND v.product_id = d.product_id
           AND (v.customer_key = r.customer_key OR (v.phone_key IS NOT NULL AND v.phone_key = r.phone_key))
 """
+COVERS = f"{MATCHES} AND v.status = 'active'"
 # That of somebody else than who has the record, and in spite of which it was not kept.
 AGAINST = f"SELECT 1 FROM ({COVERS}) c WHERE c.record = r.id AND c.staff <> r.assignee_id"
 NOT_KEPT = f"{AGAINST} AND NOT c.reservation = ANY(r.kept_despite)"
@@ -398,12 +401,73 @@ def true_figures_of_all(people: list[User], held: dict[str, list[Holding]]) -> I
         work = Work(user, [each[number] for each in held.values()])
         for state in states:
             yield f"follow_ups.{state}", work, followed_up.get(user.pk, Counter())[state]
+    yield from true_figures_of_reservations(people)
+
+
+# What the figures count of reservations.
+RESERVATIONS = {
+    "pending": "status = 'pending'",
+    "active": "status = 'active'",
+    "standing": "status IN ('pending', 'active')",
+    "ended": "status IN ('expired', 'released')",
+    "rejected": "status = 'rejected'",
+    "ending": "status = 'active' AND NOT is_permanent AND ends_on > {today} AND ends_on - warning_days <= {today}",
+    "all": "true",
+}
+# Each with the day on which it ends and how long before that its owner is warned.
+LASTING = f"""
+    SELECT v.*, coalesce(v.last_deposit_on, (v.since AT TIME ZONE '{settings.TIME_ZONE}')::date)
+                + coalesce(p.grace_days, s.grace_days, 30) AS ends_on,
+           coalesce(p.warning_days, s.warning_days, 5) AS warning_days
+    FROM reservations_reservation v JOIN products_product p ON p.id = v.product_id
+    LEFT JOIN reservations_reservationsettings s ON true
+"""
+# What the figures count of the log of conflicts: those that began since a day, or are open or not.
+BEGAN = f"(opened_at AT TIME ZONE '{settings.TIME_ZONE}')::date"
+CONFLICTS = {
+    "all": "true",
+    "open": "closed_at IS NULL",
+    "resolved": "closed_at IS NOT NULL",
+    "today": f"{BEGAN} = {{today}}",
+    "this_week": f"{BEGAN} >= date_trunc('week', {{today}})::date",
+    "this_month": f"{BEGAN} >= date_trunc('month', {{today}})::date",
+}
+
+
+def true_figures_of_reservations(people: list[User]) -> Iterator[tuple[str, Any, int]]:
+    columns = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in RESERVATIONS.values()).format(**DAYS)
+    [of_all] = ask(f"SELECT {columns} FROM ({LASTING}) AS v")
+    of_staff = {pk: row for pk, *row in ask(f"SELECT staff_id, {columns} FROM ({LASTING}) AS v GROUP BY 1")}
+    nothing = [0] * len(RESERVATIONS)
+    for number, name in enumerate(RESERVATIONS):
+        yield f"reservations.{name}", TEAM, of_all[number]
+        for user in people:
+            yield f"mine.reservations.{name}", user, of_staff.get(user.pk, nothing)[number]
+    standing = list(RESERVATIONS).index("standing")
+    for user in people:
+        yield "staff.reservations", user, of_staff.get(user.pk, nothing)[standing]
+    columns = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in CONFLICTS.values()).format(**DAYS)
+    for name, number in zip(CONFLICTS, ask(f"SELECT {columns} FROM distribution_conflict")[0], strict=True):
+        yield f"conflicts.{name}", TEAM, number
+    for reservation in Reservation.objects.all():
+        found: Counter[str] = Counter()
+        for module in modules():
+            names = {"r": f"{module.key}_record", "d": f"{module.key}_database"}
+            found["records"] += len(ask(MATCHES.format(**names) + " AND v.id = %s", reservation.pk))
+            for name, condition in (("reserved", "status = 'reserved'"), ("conflict", "is_reservation_conflict")):
+                query = f"SELECT count(*) FROM {names['r']} WHERE reservation_id = %s AND {condition}"
+                found[name] += ask(query, reservation.pk)[0][0]
+        for name in ("records", "reserved", "conflict"):
+            yield f"reservation.{name}", reservation, found[name]
 
 
 def is_compared(name: str) -> bool:
-    """Whether the figure counts something of records, batches or requests. The one exception is a forecast."""
-    kinds = ("module.", "database.", "batch.", "mine.", "staff.", "follow_ups.", "requests.")
-    return name.startswith(kinds) and name != "staff.no_replacement"
+    """Whether the figure counts something of records, requests, reservations or conflicts. The exceptions are a
+    forecast, and what is counted within a list (tests/distribution/test_conflicts.py)."""
+    kinds = ("module.", "database.", "batch.", "mine.", "staff.", "follow_ups.", "requests.", "reservations.")
+    kinds += ("reservation.", "conflicts.")
+    of_a_list = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.owned"}
+    return name.startswith(kinds) and name not in {"staff.no_replacement", *of_a_list}
 
 
 def wrong_figures(shown: Iterable[tuple[str, Any, int]], *, lists: bool) -> list[str]:
