@@ -42,9 +42,9 @@ class Person:
     def pages(self) -> Iterator[str]:
         """Every page with numbers that this person can open."""
         admin = self.user.is_admin
-        yield from [reverse("overview"), reverse("requests")] if admin else [reverse("today"), reverse("my_requests")]
-        if not admin:
-            yield reverse("follow_ups")
+        of_admins = ["overview", "requests", "reservations"]
+        of_staff = ["today", "my_requests", "my_reservations", "follow_ups"]
+        yield from (reverse(name) for name in (of_admins if admin else of_staff))
         for module in modules():
             names = ["databases", "records", "batches"] if admin else ["my_records"]
             if admin and module.policy.validates:
@@ -259,6 +259,23 @@ def test_every_number_is_true_at_every_step_of_a_day(day, screenshot):
     tono.goto(reverse("my_records", args=[get_module(WD)]))
     expect(tono.locator("tr[data-work-row]")).to_have_count(6)
 
+    # A customer of Sari's is reserved for Tono: the record is in conflict and stays hers. Released, it is as it was.
+    customer = WdBatch.objects.get(pk=wd_batch.pk).records.assigned().earliest("pk").customer_id
+    held = "SELECT count(*) FROM memberwd_record WHERE status = 'assigned' AND assignee_id = %s"
+    before = ask(held, day.sari.user.pk)
+    for resolve in (release, hand_over):
+        reserve(admin, customer)
+        assert ask("SELECT count(*) FROM distribution_conflict WHERE closed_at IS NULL")[0][0] > 0
+        assert ask(held, day.sari.user.pk) == before
+        day.check()
+        sari.goto(reverse("my_records", args=[get_module(WD)]) + "?state=conflict")
+        expect(sari.locator("tr[data-work-row]")).to_have_count(1)
+        screenshot(sari, "day-taken")
+        resolve(admin, customer)
+        assert ask("SELECT count(*) FROM distribution_conflict WHERE closed_at IS NULL") == [(0,)]
+        day.check()
+    assert ask(held, day.sari.user.pk) == [(before[0][0] - 1,)]
+
     # One archived record comes back to the pool, one is deleted for good.
     for button, words, said in (("Restore…", "Restore", "1 record"), ("Purge…", "Purge for good", "1 record")):
         admin.goto(reverse("archived_records", args=[get_module(WD)]))
@@ -282,6 +299,28 @@ def test_every_number_is_true_at_every_step_of_a_day(day, screenshot):
         [(count,)] = ask("SELECT count(*) FROM memberwd_record WHERE status = %s", status)
         assert exported(admin, f"{url}?status={status}") == count
     assert day.numbers > 3_000
+
+
+def reserve(page: Page, customer: str) -> None:
+    page.goto(reverse("add_reservation"))
+    page.get_by_label("Product").select_option(label="Kopi Senja")
+    page.get_by_label("Owner").select_option(label="Tono Staff")
+    page.locator("#id_customer_id").fill(f" {customer.upper()} ")
+    page.get_by_role("button", name="Reserve", exact=True).click()
+    expect(page.locator("#messages .message").first).to_be_visible()
+
+
+def release(page: Page, customer: str) -> None:
+    page.goto(reverse("reservations") + "?status=active")
+    page.get_by_role("button", name=f"Release: {customer.upper()}").click()
+    confirm(page, "Release", "1 reservation released.")
+
+
+def hand_over(page: Page, _customer: str) -> None:
+    page.goto(reverse("conflicts") + "?state=open")
+    tick(page, page.locator('#list tbody input[name="ids"]').count())
+    page.get_by_role("button", name="Hand over…").click()
+    confirm(page, "Hand over", "handed to")
 
 
 def agree(page: Page) -> None:

@@ -105,6 +105,20 @@ def reservations(condition: str) -> Count:
     return lambda _module, key: one(f"SELECT count(*) FROM ({LASTS}) AS each WHERE {today.format(key=key)}")
 
 
+CONFLICTS = {
+    "all": "true",
+    "open": "closed_at IS NULL",
+    "resolved": "closed_at IS NOT NULL",
+    "today": f"{DAY % 'opened_at'} = {TODAY}",
+    "this_week": f"{DAY % 'opened_at'} >= date_trunc('week', {TODAY})::date",
+    "this_month": f"{DAY % 'opened_at'} >= date_trunc('month', {TODAY})::date",
+}
+
+
+def conflicts(condition: str) -> Count:
+    return lambda _module, _key: one(f"SELECT count(*) FROM distribution_conflict WHERE {condition}")
+
+
 def naming(condition: str) -> Count:
     """Records of all modules that name the reservation."""
     tables = [module.key for module in modules()]
@@ -119,16 +133,17 @@ MOVES = {
 }
 BECAME = {
     "records.assign": ["assigned"],
-    "records.recall": ["available"],
+    "records.recall": ["available", "reserved"],
     "records.transfer": ["assigned"],
     "records.undo": ["assigned"],
     "records.replace": ["archived"],
     "records.archive": ["archived"],
-    "records.restore": ["available"],
+    "records.restore": ["available", "reserved"],
+    "conflict.hand_over": ["assigned"],
     "records.purge": ["archived"],
     "request.make": ["requested"],
     "request.approve": ["assigned"],
-    "request.reject": ["available"],
+    "request.reject": ["available", "reserved"],
 }
 FACTS = {
     "file_rows": "file_rows",
@@ -184,6 +199,7 @@ class Truth:
             "staff.reservations": reservations(f"staff_id = {{key}} AND {RESERVATIONS['standing']}"),
             "reservation.reserved": naming("status = 'reserved'"),
             "reservation.conflict": naming("is_reservation_conflict"),
+            **{f"conflicts.{name}": conflicts(condition) for name, condition in CONFLICTS.items()},
             "staff.requests": requests("state = 'pending' AND staff_id = {key}"),
             "staff.no_replacement": not_replaceable,
             **{f"database.{name}": upload_column(column) for name, column in FACTS.items()},

@@ -14,11 +14,13 @@ from factory.django import DjangoModelFactory
 import tests.factories
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Submission
 from crm.registry import modules
+from crm.reservations.models import Reservation, ReservationSettings
 from tests.distribution.sql import ask, refused, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import ModuleSettingsFactory, factories_of
 from tests.factories.products import ProductFactory
 from tests.factories.records import RequestFactory
+from tests.factories.reservations import ReservationFactory, ReservationSettingsFactory
 
 OURS = ("crm", "records", "bonanza", "memberwd", "integrity")
 ALL_MODELS = [model for model in apps.get_models() if model.__module__.split(".")[0] in OURS]
@@ -183,11 +185,13 @@ def history(staff):
         module.Record.objects.update(phone_key="+628123456789")
     RequestFactory()
     ModuleSettingsFactory()
+    ReservationFactory()
+    ReservationSettingsFactory()
 
 
 def test_there_is_a_history_of_everything_that_is_tracked():
     tracked = {module.Record for module in modules()} | {module.Batch for module in modules()}
-    tracked |= {module.Database for module in modules()} | {apps.get_model("accounts.User")}
+    tracked |= {Reservation, ReservationSettings} | {module.Database for module in modules()} | {apps.get_model("accounts.User")}
     assert tracked <= {event.pgh_tracked_model for event in EVENTS}
 
 
