@@ -4,7 +4,7 @@ Each module's `AppConfig.ready()` registers its description. What the modules sh
 asks which module it is, it asks the module's policy.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,9 @@ class Policy:
 
     validates: bool = False
     """Staff mark records as valid or invalid; invalid ones are archived and replaced (DB Bonanza, Member WD)."""
+
+    lock_asked: Callable[[Any], Collection[int]] = lambda person: ()
+    """Locks what a staff member has asked for and not yet got; the keys of the records that are held for it."""
 
     withdraw: Callable[[Any, Any], None] = lambda person, by: None
     """Takes back what a staff member has asked for, when they leave: (person, by)."""

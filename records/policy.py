@@ -17,6 +17,12 @@ def withdraw_requests(person: "User", by: "User | None") -> None:
     cancel_requests_of(person, by=by)
 
 
+def lock_requests(person: "User") -> list[int]:
+    from records.requests import lock_requests_of  # the models are ready by then
+
+    return lock_requests_of(person)
+
+
 def demo(days_ago: int, team: "dict[str, User]") -> None:
     from records.demo import requests_of_the_day  # the models are ready by then
 
@@ -35,6 +41,7 @@ MODULE = Module(
             own="requests.mine",
             of_staff="staff.requests",
         ),
+        lock_asked=lock_requests,
         withdraw=withdraw_requests,
         demo=demo,
     ),

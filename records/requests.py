@@ -127,6 +127,12 @@ def cancel_request(*, request: Request, by: User) -> None:
         _close(waiting[0], Request.State.CANCELLED, by, "")
 
 
+def lock_requests_of(person: User) -> list[int]:
+    """Locks what somebody has asked for and not yet got; the keys of the records that are held for it."""
+    waiting = Request.objects.of(person).pending().order_by("pk").select_for_update(of=["self"], no_key=True)
+    return list(Record.objects.filter(request__in=list(waiting)).values_list("pk", flat=True))
+
+
 def cancel_requests_of(person: User, *, by: User | None) -> None:
     """Somebody leaves: what they asked for goes back to the pool."""
     with operation("request.cancel", by=by):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import validate_password
@@ -79,10 +80,17 @@ def edit_person(*, person: User, username: str, name: str, email: str, by: User 
         _describe(person, username=username, name=name, email=email)
         _save(person)
         if person.username != before:
-            for module in modules():  # the reasons of conflicts name the owner of the reservation
-                flagged = module.Record.objects.filter(is_reservation_conflict=True, reservation__staff=person)
-                module.Record.objects.settle(flagged.locked_ids())
+            # Afterwards: whoever has locked records may wait for the person, as long as the name is being changed.
+            transaction.on_commit(partial(_name_in_reasons, person, by))
         return person
+
+
+def _name_in_reasons(person: User, by: User | None) -> None:
+    """The reasons of conflicts name the owner of the reservation."""
+    with operation("person.edit", by=by):
+        for module in modules():
+            flagged = module.Record.objects.filter(is_reservation_conflict=True, reservation__staff=person)
+            module.Record.objects.settle(flagged.locked_ids())
 
 
 def edit_own_details(*, by: User, name: str | None = None, email: str | None = None) -> User:

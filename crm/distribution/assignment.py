@@ -4,23 +4,23 @@ Each is one transaction over the rows of one module. Locks are taken in one orde
 each other in a ring: the staff member, the records by key, then (by the counting triggers) databases and batches.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Func, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
 from crm.distribution.coverage import covering, not_for
 from crm.distribution.draw import TooFew, check_in_use, draw
-from crm.distribution.models import NO_CONFLICT, BaseBatch, BaseDatabase, BaseRecord, Status
+from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
@@ -141,45 +141,51 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
     alone.
     """
     model = records.model
-    Batch = module_of(model).Batch
     with operation("records.transfer", by=by) as key:
         lock_working(to)
         selected = records.count()
         locked = records.assigned().exclude(assignee=to).locked_ids()
         reserved = not_for(model, locked, to.pk)
-        ids = [pk for pk in locked if pk not in reserved]
-        moving = model.objects.with_ids(ids)
-        losers = _holders(model, ids)
-        batches = Batch.objects.bulk_create(
-            Batch(database_id=pk, staff=to, created_by=by)
-            for pk in moving.order_by("database_id").values_list("database_id", flat=True).distinct()
-        )
-        new_batch = Batch.objects.filter(pk__in=[batch.pk for batch in batches], database=OuterRef("database_id"))
-        moving.update(
-            assignee=to,
-            assigned_by=by,
-            assigned_at=Now(),
-            batch_id=Subquery(new_batch.values("pk")[:1]),
-            replaces=None,  # what it took the place of stays in the batch it leaves
-            **NO_CONFLICT,  # who else has reserved it is left out
-        )
-        notify_each(
-            kind=Kind.RECORDS_TAKEN_BACK,
-            lines=[
-                (
-                    user,
-                    ngettext("%(n)d record was handed to %(name)s.", "%(n)d records were handed to %(name)s.", n)
-                    % {"n": n, "name": to},
-                    "",
-                )
-                for user, n in losers
-            ],
-        )
-        batches = list(Batch.objects.filter(pk__in=[batch.pk for batch in batches]).select_related("database", "staff"))
-        _tell_received([(batch, batch.received_count) for batch in batches])
+        receivers = dict.fromkeys((pk for pk in locked if pk not in reserved), to.pk)
+        one = ngettext_lazy("%(n)d record was handed to %(name)s.", "%(n)d records were handed to %(name)s.", "n")
+        batches = hand_on(model, receivers, by=by, told=lambda n: one % {"n": n, "name": to})
         settle_invalid_alerts(module_of(model), to)
         skipped = selected - len(locked)
-        return Returned(len(ids), skipped, undo=key, batches=tuple(batches), reserved=len(reserved))
+        return Returned(len(receivers), skipped, undo=key, batches=tuple(batches), reserved=len(reserved))
+
+
+def hand_on(
+    model: type[BaseRecord], receivers: Mapping[int, int], *, by: User, told: Callable[[int], str]
+) -> list[BaseBatch]:
+    """Each of these assigned records to its receiver, in a new batch for each receiver and database; one statement.
+
+    The records are locked, and nobody else than its receiver has reserved any of them. `told` says to each person who
+    loses records what became of so many. Returns the batches.
+    """
+    Batch = module_of(model).Batch
+    losers = _holders(model, list(receivers))
+    databases = dict(model.objects.with_ids(receivers).values_list("pk", "database_id"))
+    wanted = sorted({(databases[pk], staff) for pk, staff in receivers.items()})
+    made = Batch.objects.bulk_create(Batch(database_id=pk, staff_id=staff, created_by=by) for pk, staff in wanted)
+    into = {pair: batch.pk for pair, batch in zip(wanted, made, strict=True)}
+    records = [(pk, staff, into[databases[pk], staff]) for pk, staff in receivers.items()]
+    with connection.cursor() as cursor:
+        # What it took the place of stays in the batch it leaves, and with it who had reserved it.
+        cursor.execute(
+            f"""
+            UPDATE "{model._meta.db_table}" AS r SET
+                assignee_id = to_.staff, batch_id = to_.batch, assigned_by_id = %s, assigned_at = now(),
+                replaces_id = NULL, reservation_id = NULL, is_reservation_conflict = false, invalid_reason = '',
+                kept_despite = '{{}}', kept_note = ''
+            FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS to_(record, staff, batch)
+            WHERE r.id = to_.record
+            """,  # noqa: S608 (the model's own name)
+            [by.pk, *([list(column) for column in zip(*records, strict=True)] or [[], [], []])],
+        )
+    notify_each(kind=Kind.RECORDS_TAKEN_BACK, lines=[(user, told(n), "") for user, n in losers])
+    batches = list(Batch.objects.filter(pk__in=into.values()).select_related("database", "staff").order_by("pk"))
+    _tell_received([(batch, batch.received_count) for batch in batches])
+    return batches
 
 
 def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:

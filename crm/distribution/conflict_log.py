@@ -28,7 +28,8 @@ WRITE = """
     EXECUTE $close$
         UPDATE distribution_conflict AS c
         SET closed_at = now(), closed_by_id = ($1 ->> 'user')::bigint,
-            resolution = coalesce($1 ->> 'operation', 'unknown'), note = n.kept_note
+            resolution = coalesce($1 ->> 'operation', 'unknown'),
+            note = CASE WHEN $1 ->> 'operation' = 'conflict.keep' THEN n.kept_note ELSE '' END
         FROM old_rows o JOIN new_rows n ON n.id = o.id
         WHERE c.module = '{module}' AND c.record_id = o.id AND c.closed_at IS NULL AND o.is_reservation_conflict
               AND (n.is_reservation_conflict, n.reservation_id, n.assignee_id)
@@ -155,5 +156,8 @@ RESOLUTIONS = {
     "reservation.release": _("Reservation released"),
     "reservation.expire": _("Reservation expired"),
     "reservation.move": _("Reservation moved"),
+    "reservation.add": _("Another reservation came"),
+    "reservation.approve": _("Another reservation came"),
+    "reservation.restore": _("Another reservation came"),
     "person.leave": _("The staff member left"),
 }

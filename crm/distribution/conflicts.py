@@ -9,14 +9,17 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
 
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
-from crm.distribution.assignment import Returned, transfer_records
-from crm.distribution.coverage import keep_in_spite
+from crm.distribution.alerts import settle_invalid_alerts
+from crm.distribution.assignment import Returned, hand_on
+from crm.distribution.coverage import keep_in_spite, owners
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
+from crm.registry import module_of
 
 
 @dataclass(frozen=True)
@@ -37,21 +40,26 @@ def hand_to_owners(*, records: RecordQuerySet, by: User) -> Returned:
     with operation("conflict.hand_over", by=by) as key:
         selected = records.count()
         named = records.in_conflict().values("reservation__staff")
-        owners = list(User.objects.filter(pk__in=named).order_by("pk"))
-        for owner in owners:
+        working = list(User.objects.filter(pk__in=named).order_by("pk"))
+        for owner in working:
             lock_working(owner)
         ids = records.in_conflict().locked_ids()
-        done = [
-            transfer_records(
-                records=model.objects.with_ids(ids).in_conflict().filter(reservation__staff=owner), to=owner, by=by
-            )
-            for owner in owners
-        ]
-        count = sum(each.count for each in done)
-        batches = tuple(batch for each in done for batch in each.batches)
-        return Returned(
-            count, selected - len(ids), undo=key, batches=batches, reserved=sum(each.reserved for each in done)
+        owned = dict(model.objects.with_ids(ids).values_list("pk", "reservation__staff"))
+        others = owners(model, ids)
+        receivers = {
+            pk: staff
+            for pk, staff in owned.items()
+            if others.get(pk) == [staff] and staff in {owner.pk for owner in working}
+        }
+        told = ngettext_lazy(
+            "%(n)d record was handed to the one who has reserved its customer.",
+            "%(n)d records were handed to those who have reserved their customers.",
+            "n",
         )
+        batches = hand_on(model, receivers, by=by, told=lambda n: told % {"n": n})
+        settle_invalid_alerts(module_of(model), *working)
+        stay = len(ids) - len(receivers)
+        return Returned(len(receivers), selected - len(ids), undo=key, batches=tuple(batches), reserved=stay)
 
 
 def keep_records(*, records: RecordQuerySet, note: str, by: User) -> Kept:

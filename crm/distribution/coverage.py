@@ -2,8 +2,10 @@
 
 A record is as the reservations that cover it say (crm.reservations.covering):
 
-- in the pool: `reserved`, naming the oldest of them, or else `available`;
-- with a staff member: flagged, naming the oldest that is somebody else's and in spite of which it was not kept.
+- in the pool: `reserved`, naming one of them, or else `available`;
+- with a staff member: flagged, naming one that is somebody else's and in spite of which it was not kept.
+
+It goes on naming the one that it names while that counts; else the oldest that does.
 
 Whoever changes who has a record, or puts one into the pool, settles it afterwards, and whoever changes a reservation
 settles the records that match it. Both hold the rows of the records meanwhile, so that the one who comes second sees
@@ -22,16 +24,17 @@ from crm.reservations.covering import covers, matches
 from crm.reservations.models import Reservation
 
 # One statement: the rows that differ from what the reservations say, and only those.
+AGAINST = "c.staff_id <> r.assignee_id AND NOT c.reservation_id = ANY(r.kept_despite)"
 SETTLE = """
     WITH cover AS MATERIALIZED (
         SELECT record_id, reservation_id, staff_id FROM ({covers}) AS c
         WHERE record_id = ANY(%(ids)s) AND NOT reservation_id = ANY(%(without)s)
     ), wanted AS (
         SELECT r.id, r.status AS was, r.is_reservation_conflict AS flagged,
-               min(c.reservation_id) AS covering,
-               min(c.reservation_id) FILTER (
-                   WHERE c.staff_id <> r.assignee_id AND NOT c.reservation_id = ANY(r.kept_despite)
-               ) AS conflicting,
+               coalesce(min(c.reservation_id) FILTER (WHERE c.reservation_id = r.reservation_id),
+                        min(c.reservation_id)) AS covering,
+               coalesce(min(c.reservation_id) FILTER (WHERE {against} AND c.reservation_id = r.reservation_id),
+                        min(c.reservation_id) FILTER (WHERE {against})) AS conflicting,
                coalesce(array_agg(c.reservation_id ORDER BY c.reservation_id) FILTER (
                    WHERE c.staff_id <> r.assignee_id AND c.reservation_id = ANY(r.kept_despite)
                ), '{{}}') AS kept
@@ -63,7 +66,13 @@ SETTLE = """
     WHERE r.id = n.id
           AND (r.status, r.reservation_id, r.is_reservation_conflict, r.invalid_reason, r.kept_despite)
               IS DISTINCT FROM (n.status, n.reservation_id, n.reason <> '', n.reason, n.kept)
-    RETURNING r.assignee_id, n.was, r.status, n.flagged, r.is_reservation_conflict
+    RETURNING r.id, r.assignee_id, n.was, r.status, n.flagged, r.is_reservation_conflict
+"""
+
+# Whose names it writes: they stay what they are until the transaction ends.
+NAMED = """
+    SELECT 1 FROM accounts_user WHERE id IN (SELECT staff_id FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s))
+    ORDER BY id FOR KEY SHARE
 """
 
 
@@ -85,26 +94,19 @@ KEEP = """
 
 @dataclass(frozen=True)
 class Settled:
-    """What reservations have changed: how many records are `reserved` now and were not, and the other way round; how
-    many are flagged now and were not, by staff member, and the other way round.
+    """What reservations have changed: how many records are `reserved` now and were not, and how many are `available`
+    the other way round; which are flagged now and were not, each with its staff member, and which are no longer.
     """
 
     reserved: int = 0
     freed: int = 0
-    taken: Counter[int] = field(default_factory=Counter)
-    cleared: int = 0
+    flagged: dict[int, int] = field(default_factory=dict)
+    cleared: frozenset[int] = frozenset()
 
     @property
-    def conflicts(self) -> int:
-        return self.taken.total()
-
-    def __add__(self, other: "Settled") -> "Settled":
-        return Settled(
-            self.reserved + other.reserved,
-            self.freed + other.freed,
-            self.taken + other.taken,
-            self.cleared + other.cleared,
-        )
+    def taken(self) -> Counter[int]:
+        """How many records of each staff member are flagged now and were not."""
+        return Counter(self.flagged.values())
 
 
 def settle(model: Any, ids: Collection[int], *, without: Collection[int] = ()) -> Settled:
@@ -114,12 +116,14 @@ def settle(model: Any, ids: Collection[int], *, without: Collection[int] = ()) -
     """
     if not ids:
         return Settled()
+    _ask(model, NAMED, {"ids": list(ids)})
     rows = _ask(model, SETTLE, {"ids": list(ids), "without": list(without)})
+    moves = Counter((was, status) for _pk, _who, was, status, _before, _after in rows)
     return Settled(
-        reserved=sum(was != "reserved" and status == "reserved" for _who, was, status, _before, _after in rows),
-        freed=sum(was == "reserved" and status == "available" for _who, was, status, _before, _after in rows),
-        taken=Counter(who for who, _was, _status, before, after in rows if after and not before),
-        cleared=sum(before and not after for _who, _was, _status, before, after in rows),
+        reserved=moves["available", "reserved"],
+        freed=moves["reserved", "available"],
+        flagged={pk: who for pk, who, _was, _status, before, after in rows if after and not before},
+        cleared=frozenset(pk for pk, _who, _was, _status, before, after in rows if before and not after),
     )
 
 
@@ -195,6 +199,7 @@ def _ask(model: Any, text: str, values: dict[str, Any]) -> list[Any]:
                 matches=matches(model),
                 records=model._meta.db_table,
                 databases=module_of(model).Database._meta.db_table,
+                against=AGAINST,
                 reservations=Reservation._meta.db_table,
             ),
             values,

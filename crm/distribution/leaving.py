@@ -52,7 +52,7 @@ def belongings_of(person: User) -> Belongings:
 @dataclass(frozen=True)
 class Left:
     """How many records went back to the pools, how many to other people (and to each of them), how many requests were
-    withdrawn, and how many reservations were moved to others or ended."""
+    withdrawn, how many reservations were moved to others, and how many ended or were not asked for any more."""
 
     recalled: int
     transferred: int
@@ -78,17 +78,20 @@ def deactivate_with_records(*, person: User, to: Sequence[User], by: User, expec
         for receiver in to:
             lock_working(receiver)
         reserved = {each.pk: each for each in Reservation.objects.of(person).standing().locked()}
+        asked = {module: module.policy.lock_asked(person) for module in modules()}
         touched = {}
         for module in modules():  # all of them before the first count changes, as everybody does
             held = module.Record.objects.held_by(person).values_list("pk", flat=True)
             matched = module.Record.objects.all().match_ids(reserved)
-            touched[module] = module.Record.objects.with_ids({*held, *matched}).locked_ids()
+            touched[module] = module.Record.objects.with_ids({*held, *matched, *asked[module]}).locked_ids()
         had = belongings_of(person)
         if expected is not None and had.fingerprint != expected:
             raise Refused(_("The numbers have changed since they were shown. Nothing was changed; look again."))
         for module in modules():
             module.policy.withdraw(person, by)
         moved = leave_reservations(reservations=reserved.values(), to=to, by=by)
+        for module, ids in touched.items():  # what they did for the one who leaves is reversed
+            module.Record.objects.settle(ids, without=reserved)
         given = dict.fromkeys(to, 0)
         for module in modules():
             for receiver, share in _parts(module, person, to, given).items():

@@ -1,7 +1,6 @@
 """Taking an operation on records back, from the history of what they were before it."""
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -90,6 +89,40 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
 
     Raises Refused when there is nothing to put back, or somebody who had the records is not working any more.
     """
+    with operation("records.undo", by=by):
+        return _undo([module], key, by)
+
+
+def undo_in_modules(*, key: UUID, by: User) -> Undone:
+    """The same of an operation on records of several modules, wherever there is something to put back."""
+    with operation("records.undo", by=by):
+        return _undo(list(modules()), key, by)
+
+
+def _undo(among: list[Module], key: UUID, by: User) -> Undone:
+    """All people are locked before the first record, and all records before the first count changes."""
+    held = {module: counts for module in among if (counts := _holders(module, key, by))}
+    people = User.objects.in_bulk(set[int]().union(*held.values()))
+    for pk in sorted(people):
+        lock_working(people[pk])
+    for module in held:
+        _lock(module, key, by)
+    moves: Counter[tuple[int, int | None]] = Counter()
+    taken = {}
+    for module in held:
+        back = _put_back(module, key, by)
+        moves += Counter((before, after) for _pk, before, after in back)
+        taken[module] = module.Record.objects.settle([pk for pk, _before, _after in back]).taken
+        settle_invalid_alerts(module, *people.values())
+    if not moves:
+        raise Refused(_("The records have been changed since, so this cannot be undone. Nothing was changed."))
+    tell_taken(taken)
+    _tell(moves)
+    return Undone(moves.total(), sum(sum(counts.values()) for counts in held.values()) - moves.total())
+
+
+def _put_back(module: Module, key: UUID, by: User) -> list[tuple[int, int, int | None]]:
+    """The keys of the records that are as they were again, with who had each, and who had it until now."""
     events, records = apps.get_model(module.key, "RecordEvent"), module.Record
     columns = _columns(events)
     names = {
@@ -100,44 +133,9 @@ def undo(*, module: Module, key: UUID, by: User) -> Undone:
     }
     plain = [f"{name} = before.{name}" for name in columns if name not in ("replaces_id", *SETTLED_AFTER)]
     names["assignments"] = ", ".join([*plain, RESERVATION, STILL_REPLACED.format(**names)])
-    values = _values(key, by)
-    with operation("records.undo", by=by), connection.cursor() as cursor:
-        holders = _holders(module, key, by)
-        people = User.objects.in_bulk(holders)
-        for pk in sorted(people):
-            lock_working(people[pk])
-        _lock(module, key, by)
-        cursor.execute((CHANGED + PUT_BACK).format(**names), values)
-        back = cursor.fetchall()
-        moves = Counter((before, after) for _pk, before, after in back)
-        done = Undone(moves.total(), sum(holders.values()) - moves.total())
-        if not done.count:
-            raise Refused(_changed_since())
-        tell_taken({module: records.objects.settle([pk for pk, _before, _after in back]).taken})
-        _tell(moves)
-        settle_invalid_alerts(module, *people.values())
-        return done
-
-
-def undo_in_modules(*, key: UUID, by: User) -> Undone:
-    """The same of an operation on records of several modules, wherever there is something to put back."""
-    with operation("records.undo", by=by):
-        held = {module: counts for module in modules() if (counts := _holders(module, key, by))}
-        for person in User.objects.filter(pk__in=set().union(*held.values())).order_by("pk"):
-            lock_working(person)  # all people before the first record, as everywhere
-        for module in held:
-            _lock(module, key, by)  # and all records before the first count changes
-        count = 0
-        for module in held:
-            with suppress(Refused):  # all of this module's have been changed since
-                count += undo(module=module, key=key, by=by).count
-        if not count:
-            raise Refused(_changed_since())
-        return Undone(count, sum(sum(counts.values()) for counts in held.values()) - count)
-
-
-def _changed_since() -> str:
-    return _("The records have been changed since, so this cannot be undone. Nothing was changed.")
+    with connection.cursor() as cursor:
+        cursor.execute((CHANGED + PUT_BACK).format(**names), _values(key, by))
+        return cursor.fetchall()
 
 
 def _values(key: UUID, by: User) -> dict[str, Any]:

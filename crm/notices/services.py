@@ -39,6 +39,11 @@ def settle(*, about: str, but_for: Collection[str] | QuerySet = ()) -> None:
     Notice.objects.filter(about__startswith=about).exclude(about="").exclude(about__in=but_for).delete()
 
 
+def settle_each(abouts: Collection[str]) -> None:
+    """Removes the alerts about exactly these, in one statement."""
+    Notice.objects.filter(about__in=abouts).exclude(about="").delete()
+
+
 def mute_kinds(*, kinds: Collection[str], by: User, among: Collection[str] = Kind.values) -> None:
     """Of the kinds `among`, `by` gets no notifications of these from now on, and those of all others.
 

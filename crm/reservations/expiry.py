@@ -29,9 +29,9 @@ class Night:
 def run_expiry(today: date | None = None) -> Night:
     """Ends what is due and warns of what ends soon; every owner is warned once of each end. `today` is a local date."""
     today = today or timezone.localdate()
-    with operation("reservation.expire", by=None):
-        effect = expire_reservations(today=today)
-        return Night(expired=effect.done, warned=_warn(today), freed=effect.freed, cleared=effect.cleared)
+    # Two transactions: the second locks reservations, and the first holds records and counts.
+    effect = expire_reservations(today=today)
+    return Night(expired=effect.done, warned=_warn(today), freed=effect.freed, cleared=effect.cleared)
 
 
 def preview_expiry(today: date | None = None) -> Night:
@@ -41,10 +41,10 @@ def preview_expiry(today: date | None = None) -> Night:
 
 
 def _warn(today: date) -> int:
-    ending = Reservation.objects.to_warn(today).select_related("staff", "product")
-    locked = list(ending.order_by("pk").select_for_update(no_key=True, of=("self",)))
-    for reservation in locked:
-        reservation.warned_on = vars(reservation)["ends_on"]
-    Reservation.objects.bulk_update(locked, ["warned_on"], batch_size=1000)
-    tell_owners(locked, "ending")
-    return len(locked)
+    with operation("reservation.warn", by=None):
+        locked = Reservation.objects.to_warn(today).select_related("staff", "product").locked()
+        for reservation in locked:
+            reservation.warned_on = vars(reservation)["ends_on"]
+        Reservation.objects.bulk_update(locked, ["warned_on"], batch_size=1000)
+        tell_owners(locked, "ending")
+        return len(locked)

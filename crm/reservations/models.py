@@ -192,7 +192,7 @@ class Reservation(models.Model):
             models.Index(
                 fields=["product", "phone_key"],
                 name="reservation_phone",
-                condition=Q(status="active", phone_key__isnull=False),
+                condition=Q(phone_key__isnull=False),
             ),
             models.Index(fields=["staff", "status", "-since"], name="reservation_staff"),
             models.Index(fields=["status", "-since"], name="reservation_status"),

@@ -4,6 +4,7 @@ Each is one transaction over the reservation and, through the registry, all reco
 order: the products, the staff members, the reservations by key, the records of all modules by key.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -23,7 +24,7 @@ from crm.errors import Refused
 from crm.history import at_the_end, operation
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key, is_blank
 from crm.notices.models import Kind
-from crm.notices.services import alert, settle
+from crm.notices.services import alert, settle_each
 from crm.phones import phone_key
 from crm.products.models import Product
 from crm.registry import Module, modules
@@ -109,15 +110,14 @@ def settle_added(added: Sequence[Reservation]) -> Effect:
 
 
 def approve_reservations(*, reservations: ReservationQuerySet, by: User) -> Effect:
-    """Those that wait become active. One whose owner is not working any more goes on waiting."""
+    """Those that wait become active. One whose owner or product is not active any more goes on waiting."""
     with operation("reservation.approve", by=by):
         asked, waiting = _locked(reservations, ReservationQuerySet.pending)
-        working = set(User.objects.working().filter(pk__in=[each.staff_id for each in waiting]).values_list("pk"))
-        able = [each for each in waiting if (each.staff_id,) in working]
+        able = _able(waiting)
         effect = _settled(able, lambda: _set(able, by, status="active"), late=asked - len(waiting))
         tell_owners(able, "approved")
         _settle_alerts(able)
-        return _with_refused(effect, [each for each in waiting if each not in able])
+        return _with_refused(effect, able, waiting)
 
 
 def reject_reservations(*, reservations: ReservationQuerySet, by: User, reason: str = "") -> Effect:
@@ -160,21 +160,21 @@ def expire_reservations(*, today: date) -> Effect:
 
 
 def restore_reservations(*, reservations: ReservationQuerySet, by: User | None) -> Effect:
-    """Ended ones become active again, where the customer is still free and the owner is working."""
+    """Ended ones become active again, where the customer is still free, and the owner and the product are active."""
     with operation("reservation.restore", by=by):
         asked, ended = _locked(reservations, ReservationQuerySet.ended, alone=True)
-        working = set(User.objects.working().values_list("pk", flat=True))
         standing = Reservation.objects.standing().filter(customer_key__in=[each.customer_key for each in ended])
         taken = set(standing.values_list("product", "customer_key"))
         able = []
-        for each in sorted(ended, key=lambda each: each.since, reverse=True):  # of two of a customer, the newer
-            if each.staff_id in working and (each.product_id, each.customer_key) not in taken:
+        newest_first = sorted(ended, key=lambda each: each.since, reverse=True)
+        for each in _able(newest_first):  # of two of a customer, the newer
+            if (each.product_id, each.customer_key) not in taken:
                 taken.add((each.product_id, each.customer_key))
                 able.append(each)
         change = partial(_set, able, by, status="active", last_deposit_on=None, warned_on=None)
         effect = _settled(able, change, late=asked - len(ended))
         tell_owners(able, "restored")
-        return _with_refused(effect, [each for each in ended if each not in able])
+        return _with_refused(effect, able, ended)
 
 
 def move_reservations(*, reservations: ReservationQuerySet, to: User, by: User | None) -> Effect:
@@ -204,7 +204,8 @@ def change_permanence(*, reservations: ReservationQuerySet, permanent: bool, by:
 
 def leave_reservations(*, reservations: Iterable[Reservation], to: Sequence[User], by: User) -> int:
     """Their owner leaves: active ones go to the people of `to` in turn, or end when there is nobody; what waits is
-    rejected. Returns how many have moved. The caller has locked them and the people, and settles the records.
+    rejected. Returns how many have moved. The caller has locked them and the people, and settles the records: without
+    these, and then with them.
     """
     with operation("person.leave", by=by):
         reservations = list(reservations)
@@ -342,26 +343,51 @@ def _settled(
     for module in modules():
         everything = module.Record.objects.all()
         matched[module] = everything.with_ids(everything.match_ids(ids)).locked_ids()
-    reversed_ = [each.Record.objects.settle(records, without=ids) for each, records in matched.items() if again]
-    settled = {each: each.Record.objects.settle(records) for each, records in matched.items()}
-    tell_taken({each: effect.taken for each, effect in settled.items()})
-    every = [*reversed_, *settled.values()]
+    effects = []
+    taken: dict[Module, Counter[int]] = {}
+    for module, records in matched.items():
+        before = module.Record.objects.settle(records, without=ids if again else ())
+        after = module.Record.objects.settle(records) if again else before
+        taken[module] = after.taken
+        effects.append(_net(before, after) if again else before)
+    tell_taken(taken)
     return Effect(
         done=done,
         late=late,
-        reserved=sum(effect.reserved for effect in every) - sum(effect.freed for effect in reversed_),
-        freed=0 if again else sum(effect.freed for effect in every),
-        conflicts=sum(effect.conflicts for effect in every),
-        cleared=sum(effect.cleared for effect in every),
+        reserved=sum(effect.reserved for effect in effects),
+        freed=sum(effect.freed for effect in effects),
+        conflicts=sum(len(effect.flagged) for effect in effects),
+        cleared=sum(len(effect.cleared) for effect in effects),
         reservations=tuple(reservations),
     )
 
 
-def _with_refused(effect: Effect, refused: Collection[Reservation]) -> Effect:
-    text = _("%(customer)s: %(name)s is not working, or somebody else has reserved the customer.")
-    return replace(effect, refused=tuple(text % {"customer": each, "name": each.staff} for each in refused))
+def _net(first: Any, then: Any) -> Any:
+    """What is different after both: what the first took back and the second has set again is as it was."""
+    kept = min(first.freed, then.reserved)
+    return replace(
+        first,
+        freed=first.freed - kept,
+        reserved=then.reserved - kept,
+        flagged={pk: staff for pk, staff in then.flagged.items() if pk not in first.cleared},
+        cleared=first.cleared - then.flagged.keys(),
+    )
+
+
+def _able(reservations: Iterable[Reservation]) -> list[Reservation]:
+    """Those that can come into force: their owner works, and their product is active. Both are locked."""
+    working = set(User.objects.working().values_list("pk", flat=True))
+    active = set(Product.objects.active().values_list("pk", flat=True))
+    return [each for each in reservations if each.staff_id in working and each.product_id in active]
+
+
+def _with_refused(effect: Effect, able: Iterable[Reservation], meant: Iterable[Reservation]) -> Effect:
+    done = {each.pk for each in able}
+    text = _("%(customer)s: %(name)s or the product is not active any more, or the customer is reserved already.")
+    refused = (text % {"customer": each, "name": each.staff} for each in meant if each.pk not in done)
+    return replace(effect, refused=tuple(refused))
 
 
 def _settle_alerts(reservations: Iterable[Reservation]) -> None:
-    for each in reservations:
-        at_the_end(about(each), partial(settle, about=about(each)))
+    abouts = frozenset(about(each) for each in reservations)
+    at_the_end(abouts, partial(settle_each, abouts))

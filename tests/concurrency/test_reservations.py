@@ -11,13 +11,16 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from crm.accounts.services import deactivate_person
+from crm.accounts.models import User
+from crm.accounts.services import deactivate_person, edit_person, reactivate_person
 from crm.distribution.assignment import assign_picked, assign_random, recall_records, transfer_records
-from crm.distribution.conflicts import hand_to_owners
+from crm.distribution.conflicts import hand_to_owners, keep_records
 from crm.distribution.imports.uploads import import_upload, receive_upload
+from crm.distribution.leaving import deactivate_with_records
 from crm.distribution.undo import undo
 from crm.distribution.validation import restore_archived
 from crm.errors import Refused
+from crm.notices.models import Kind, Notice
 from crm.registry import get_module, modules
 from crm.reservations.entries import Entry, add_reservations
 from crm.reservations.expiry import run_expiry
@@ -27,10 +30,12 @@ from crm.reservations.services import (
     approve_reservations,
     ask_reservation,
     move_reservations,
+    reject_reservations,
     release_reservations,
     restore_reservations,
 )
-from records.requests import approve_requests, cancel_request, request_records
+from records.models import Request
+from records.requests import approve_requests, cancel_request, reject_requests, request_records
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of, fill
 from tests.properties.invariants import broken_rules
@@ -199,23 +204,78 @@ def test_two_reservations_of_one_record_by_id_and_by_phone_wait_for_each_other(w
     assert MODULE.Record.objects.get(pk=pk).reservation.staff == staff
 
 
-def test_of_a_move_and_the_nightly_end_the_first_counts(workers, record, reserve, reserver, staff, admin):
+def long_ago() -> None:
+    """Every reservation began so long ago that it is due."""
+    Reservation.objects.update(since=timezone.now() - timedelta(days=31))
+
+
+def test_what_is_moved_while_the_night_begins_does_not_end(workers, record, reserve, staff, admin):
     reserve()
-    late = timezone.localdate() + timedelta(days=40)
+    long_ago()
     with transaction.atomic():
         move_reservations(reservations=every(), to=staff, by=admin)
-        # Moved a moment ago, it is not due today; it was before, for who looks from far enough ahead.
-        Reservation.objects.update(is_permanent=True)
-        ending = workers.start(lambda: run_expiry(late))
+        ending = workers.start(run_expiry)
         workers.wait_until_blocked()
     assert ending.result(10).expired == 0
-    Reservation.objects.update(is_permanent=False)
+    assert every().get().status == "active"
+
+
+def test_what_the_night_ends_is_not_moved(workers, record, reserve, staff, admin):
+    reserve()
+    long_ago()
     with transaction.atomic():
-        assert run_expiry(late).expired == 1
-        moving = workers.start(lambda: move_reservations(reservations=every(), to=reserver, by=admin))
+        assert run_expiry().expired == 1
+        moving = workers.start(lambda: move_reservations(reservations=every(), to=staff, by=admin))
         workers.wait_until_blocked()
     assert (moving.result(10).done, moving.result().late) == (0, 1)
     assert one(record).get().status == "available"
+
+
+def test_the_night_has_no_record_in_hand_while_it_waits_for_what_it_warns_of(workers, database, reserver, admin):
+    """Somebody releases what ends soon and waits for the counts that the night is changing."""
+    due, ending = database.records.order_by("pk")[:2]
+    for record in (due, ending):
+        add_reservation(product=database.product, customer_id=record.customer_id, staff=reserver, by=admin)
+    every().filter(customer_key=due.customer_key).update(since=timezone.now() - timedelta(days=31))
+    every().filter(customer_key=ending.customer_key).update(since=timezone.now() - timedelta(days=27))
+    with transaction.atomic():
+        release_reservations(reservations=every().filter(customer_key=ending.customer_key), by=admin)
+        night = workers.start(run_expiry)
+        workers.wait_until_blocked()
+    assert (night.result(10).expired, night.result().warned) == (1, 0)
+
+
+def test_whoever_leaves_locks_what_they_asked_for_with_the_rest(workers, staff, reserver, admin):
+    """Somebody reserves a customer of whom the one who leaves has one record and has asked for another."""
+    normal = get_module("records")
+    product = factories_of(normal).database().product
+    asked = factories_of(normal).record(customer_id="C1", database=factories_of(normal).database(product=product))
+    request_records(database=asked.database, quantity=1, by=staff)
+    held = factories_of(normal).record(customer_id="C1", database=factories_of(normal).database(product=product))
+    assign_picked(module=normal, database=held.database, staff=staff, record_ids=[held.pk], by=admin)
+    with transaction.atomic():
+        normal.Record.objects.with_ids([asked.pk]).locked_ids()
+        leaving = workers.start(lambda: deactivate_with_records(person=staff, to=[], by=admin))
+        workers.wait_until_blocked()
+        normal.Record.objects.with_ids([held.pk]).locked_ids()  # would wait for whoever leaves, in a ring
+    assert leaving.result(10).recalled == 1
+
+
+def test_a_new_name_and_a_recall_do_not_wait_for_each_other_in_a_ring(
+    workers, record, reserve, reserver, staff, admin, owner
+):
+    """The recall tells somebody whose name is being changed, and has a record whose reason is to be changed."""
+    assign_picked(module=MODULE, database=record.database, staff=staff, record_ids=[record.pk], by=admin)
+    reserve()
+    with transaction.atomic():
+        one(record).locked_ids()
+        renaming = workers.start(
+            lambda: edit_person(person=reserver, username="rudolf", name="Rudi", email="", by=owner)
+        )
+        workers.wait_until_blocked()
+        Notice.objects.create(user=reserver, kind=Kind.RECORDS_TAKEN_BACK, text="Taken")
+    renaming.result(10)
+    assert one(record).get().invalid_reason == "Reserved by rudolf"
 
 
 def test_two_nightly_runs_at_once_end_each_reservation_once(workers, record, reserve):
@@ -274,8 +334,8 @@ def test_restoring_and_entering_the_same_customer_at_once_end_in_one_reservation
 
 
 def test_everybody_at_once_at_the_same_few_customers(workers, admin, owner, staff, other_staff, reserver):
-    """Twelve rounds of eight that reserve, release, assign, recall, transfer, request and hand over the same records in
-    two modules: nobody ends in anything but Refused, and everything holds."""
+    """Twelve rounds of thirteen that reserve, release, assign, recall, transfer, request, hand over, keep, leave, change
+    names and let nights pass, all at the same records in two modules: nobody ends in anything but Refused, and everything holds."""
     team, product = [staff, other_staff, reserver], factories_of(MODULE).database().product
     databases = {}
     for module in (MODULE, get_module("records")):
@@ -323,6 +383,31 @@ def test_everybody_at_once_at_the_same_few_customers(workers, admin, owner, staf
         else:
             cancel_request(request=request, by=team[turn % 3])
 
+    def pass_a_night(turn):
+        Reservation.objects.filter(pk__in=every().active()[:2]).update(
+            since=timezone.now() - timedelta(days=31 - turn % 6)
+        )
+        run_expiry()
+
+    def leave(turn):
+        person = team[turn % 3]
+        receivers = [each for each in team if each != person][: turn % 3]
+        deactivate_with_records(person=person, to=receivers, by=owner)
+        reactivate_person(person=person, by=owner)
+
+    def rename(turn):
+        person = User.objects.get(pk=team[turn % 3].pk)
+        edit_person(person=person, username=f"name{turn}", name=person.name, email="", by=owner)
+
+    def answer(turn):
+        ask_reservation(product=product, customer_id=f"C{turn % 8}", by=team[turn % 3])
+        service = [approve_reservations, reject_reservations][turn % 2]
+        service(reservations=every(), by=admin)
+        reject_requests(requests=Request.objects.pending(), by=admin)
+
+    def keep(turn):
+        keep_records(records=MODULE.Record.objects.all(), note="stays", by=admin)
+
     def play(what, turn):
         try:
             what(turn)
@@ -334,8 +419,9 @@ def test_everybody_at_once_at_the_same_few_customers(workers, admin, owner, staf
 
     for turn in range(12):
         acts = [reserve, many, end, move, assign, recall, pass_on, ask]
+        acts += [pass_a_night, leave, rename, answer, keep]
         results = workers.run(*[lambda act=act, turn=turn: play(act, turn) for act in acts])
-        assert results == [None] * 8, results
+        assert results == [None] * len(acts), results
         assert {module.key: broken_rules(module) for module in modules()} == {module.key: {} for module in modules()}
 
 

@@ -165,6 +165,6 @@ def test_a_trigger_that_compares_old_and_new_rows_is_planned_for_each_statement(
             " WHERE tgrelid = %s::regclass AND tgoldtable IS NOT NULL AND tgnewtable IS NOT NULL",
             module.Record._meta.db_table,
         )
-        assert len(bodies) == 2
+        assert len(bodies) == 3
         for name, body in bodies:
             assert "EXECUTE $" in body, name

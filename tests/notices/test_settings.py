@@ -14,7 +14,8 @@ pytestmark = pytest.mark.django_db
 
 PAGE = "/notifications/settings/"
 OF_STAFF = {"records_received", "records_taken_back", "request_decided", "invalid_answered"}
-OF_ADMINS = {"request_made", "invalid_waiting", "upload_read", "import_finished", "import_failed"}
+OF_STAFF |= {"reservation_decided", "reservation_ending", "records_reserved"}
+OF_ADMINS = {"request_made", "invalid_waiting", "reservation_asked", "upload_read", "import_finished", "import_failed"}
 
 
 def boxes_on(page) -> dict[str, bool]:

@@ -45,18 +45,18 @@ RULES = {
     "what a reservation covers is not available": f"""
         SELECT id FROM {{r}} r WHERE status = 'available' AND EXISTS (SELECT 1 FROM ({COVERS}) c WHERE c.record = r.id)
     """,
-    "a reserved record names the oldest active reservation that covers it": f"""
-        SELECT id FROM {{r}} r WHERE status = 'reserved'
-            AND reservation_id IS DISTINCT FROM (SELECT min(c.reservation) FROM ({COVERS}) c WHERE c.record = r.id)
+    "a reserved record names an active reservation that covers it": f"""
+        SELECT id FROM {{r}} r WHERE status = 'reserved' AND NOT EXISTS (
+            SELECT 1 FROM ({COVERS}) c WHERE c.record = r.id AND c.reservation = r.reservation_id)
     """,
     "a record is in conflict if and only if somebody else has reserved it, and it was not kept": f"""
         SELECT id FROM {{r}} r WHERE is_reservation_conflict <> (status = 'assigned' AND EXISTS ({NOT_KEPT}))
     """,
-    "a conflict names the oldest such reservation, and its reason the owner": f"""
+    "a conflict names such a reservation, and its reason the owner": f"""
         SELECT r.id FROM {{r}} r LEFT JOIN reservations_reservation v ON v.id = r.reservation_id
             LEFT JOIN accounts_user u ON u.id = v.staff_id
         WHERE is_reservation_conflict AND (
-            r.reservation_id IS DISTINCT FROM ({NOT_KEPT.replace("SELECT 1", "SELECT min(c.reservation)")})
+            NOT EXISTS ({NOT_KEPT} AND c.reservation = r.reservation_id)
             OR invalid_reason IS DISTINCT FROM 'Reserved by ' || u.username)
     """,
     "nothing else names a reservation or has a reason": """

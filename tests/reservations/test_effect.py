@@ -1,11 +1,18 @@
 """What reservations do to records, in every module and in both directions."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from crm.accounts.services import edit_person
 from crm.distribution.assignment import assign_picked, assign_random, recall_records, transfer_records
+from crm.distribution.conflicts import hand_to_owners, in_each_module, keep_records
 from crm.distribution.draw import TooFew
+from crm.distribution.leaving import deactivate_with_records
 from crm.distribution.models import Conflict
+from crm.distribution.undo import undo_in_modules
+from crm.notices.models import Kind, Notice
+from crm.products.services import deactivate_product
 from crm.registry import modules
 from crm.reservations.models import Reservation
 from crm.reservations.services import (
@@ -163,12 +170,127 @@ def test_asking_changes_nothing_until_an_admin_approves(admin, staff, other_staf
     assert (effect.done, effect.reserved) == (1, 1)
 
 
-def test_a_renamed_owner_is_named_in_the_reasons(owner, admin, staff, reserver):
+def test_a_renamed_owner_is_named_in_the_reasons(owner, admin, staff, reserver, django_capture_on_commit_callbacks):
     module = next(modules())
     database = factories_of(module).database()
     [key] = fill(database, 1, customer_id="C1")
     assign_picked(module=module, database=database, staff=staff, record_ids=[key], by=admin)
     add_reservation(product=database.product, customer_id="C1", staff=reserver, by=admin)
-    edit_person(person=reserver, username="rudolf", name="Rudi", email="", by=owner)
+    with django_capture_on_commit_callbacks(execute=True):
+        edit_person(person=reserver, username="rudolf", name="Rudi", email="", by=owner)
     assert state(module, key)[2:] == (True, "Reserved by rudolf")
     assert Conflict.objects.count() == 1
+
+
+def assigned(module, product, staff, admin, **fields) -> int:
+    """A record of the product that is with the person."""
+    database = factories_of(module).database(product=product)
+    [key] = fill(database, 1, **fields)
+    assign_picked(module=module, database=database, staff=staff, record_ids=[key], by=admin)
+    return key
+
+
+PHONE = {"phone": "0812 4412 9545", "phone_key": "+6281244129545"}
+
+
+@each_module
+def test_an_older_reservation_that_comes_into_force_later_resolves_no_conflict(
+    module, admin, staff, other_staff, reserver
+):
+    """The record goes on naming the reservation that it names; nothing began and nothing ended."""
+    product = ProductFactory()
+    key = assigned(module, product, staff, admin, customer_id="C1", **PHONE)
+    ask_reservation(product=product, customer_id="C1", by=other_staff)
+    by_phone = add_reservation(
+        product=product, customer_id="other", phone="0812 4412 9545", staff=reserver, by=admin
+    ).reservations[0]
+    effect = approve_reservations(reservations=Reservation.objects.of(other_staff), by=admin)
+    assert (effect.done, effect.conflicts) == (1, 0)
+    assert state(module, key)[1] == by_phone.pk
+    assert Conflict.objects.get().closed_at is None
+    release_reservations(reservations=Reservation.objects.of(reserver), by=admin)
+    assert state(module, key)[2:] == (True, "Reserved by tono")
+
+
+@each_module
+def test_whoever_leaves_hands_reservations_on_as_a_move_does(module, admin, staff, other_staff, reserver):
+    """Kept records are flagged anew, the log names the new owner, and the holder is told."""
+    product = ProductFactory()
+    flagged = assigned(module, product, staff, admin, customer_id="C1")
+    kept = assigned(module, product, staff, admin, customer_id="C2")
+    for customer in ("C1", "C2"):
+        add_reservation(product=product, customer_id=customer, staff=reserver, by=admin)
+    keep_records(records=module.Record.objects.filter(pk=kept), note="stays", by=admin)
+    Notice.objects.all().delete()
+    left = deactivate_with_records(person=reserver, to=[other_staff], by=admin)
+    assert (left.moved, left.ended) == (2, 0)
+    assert [state(module, key)[2:] for key in (flagged, kept)] == [(True, "Reserved by tono")] * 2
+    assert set(Conflict.objects.open().values_list("reserved_by", flat=True)) == {other_staff.pk}
+    assert Conflict.objects.filter(resolution="person.leave").get().reserved_by == reserver
+    assert Notice.objects.filter(user=staff, kind=Kind.RECORDS_RESERVED).count() == 1
+
+
+@each_module
+def test_the_note_of_a_kept_record_is_that_of_no_other_conflict(module, admin, staff, other_staff, reserver):
+    product = ProductFactory()
+    key = assigned(module, product, staff, admin, customer_id="C1", **PHONE)
+    add_reservation(product=product, customer_id="C1", staff=reserver, by=admin)
+    keep_records(records=module.Record.objects.filter(pk=key), note="stays", by=admin)
+    add_reservation(product=product, customer_id="other", phone="0812 4412 9545", staff=other_staff, by=admin)
+    release_reservations(reservations=Reservation.objects.of(other_staff), by=admin)
+    assert dict(Conflict.objects.values_list("resolution", "note")) == {
+        "conflict.keep": "stays",
+        "reservation.release": "",
+    }
+    assert module.Record.objects.get(pk=key).kept_note == "stays"
+
+
+def test_a_move_that_ends_no_conflict_says_so(admin, staff, other_staff, reserver):
+    module, product = next(modules()), ProductFactory()
+    assigned(module, product, staff, admin, customer_id="C1")
+    assigned(module, product, reserver, admin, customer_id="C1")
+    add_reservation(product=product, customer_id="C1", staff=reserver, by=admin)
+    effect = move_reservations(reservations=Reservation.objects.all(), to=other_staff, by=admin)
+    assert (effect.done, effect.conflicts, effect.cleared) == (1, 1, 0)
+
+
+def test_nothing_comes_into_force_for_an_inactive_product(owner, admin, staff):
+    product = ProductFactory()
+    ask_reservation(product=product, customer_id="C1", by=staff)
+    add_reservation(product=product, customer_id="C2", staff=staff, by=admin)
+    release_reservations(reservations=Reservation.objects.active(), by=admin)
+    deactivate_product(product=product, by=owner)
+    for service in (approve_reservations, restore_reservations):
+        effect = service(reservations=Reservation.objects.all(), by=admin)
+        assert (effect.done, len(effect.refused)) == (0, 1)
+
+
+def test_what_is_kept_in_several_modules_and_taken_back_is_told_once(admin, staff, reserver):
+    product = ProductFactory()
+    keys = {module: assigned(module, product, staff, admin, customer_id="C1") for module in modules()}
+    add_reservation(product=product, customer_id="C1", staff=reserver, by=admin)
+    selections = [module.Record.objects.filter(pk=key) for module, key in keys.items()]
+    kept = in_each_module(
+        name="conflict.keep",
+        selections=selections,
+        work=lambda records: keep_records(records=records, note="stays", by=admin),
+        by=admin,
+    )
+    Notice.objects.all().delete()
+    assert undo_in_modules(key=kept[0].undo, by=admin).count == 3
+    assert Notice.objects.get(user=staff, kind=Kind.RECORDS_RESERVED).text.startswith("The customers of 3 records")
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_the_number_of_statements_does_not_grow(count, admin, staff):
+    """Nor with the reservations that are answered, nor with the owners that records are handed to."""
+    module, product, owners = next(modules()), ProductFactory(), UserFactory.create_batch(count)
+    for number, person in enumerate(owners):
+        assigned(module, product, staff, admin, customer_id=f"C{number}")
+        ask_reservation(product=product, customer_id=f"C{number}", by=person)
+    with CaptureQueriesContext(connection) as asked:
+        approve_reservations(reservations=Reservation.objects.all(), by=admin)
+    assert len(asked) <= 40
+    with CaptureQueriesContext(connection) as asked:
+        assert hand_to_owners(records=module.Record.objects.all(), by=admin).count == count
+    assert len(asked) <= 30 + count  # each owner is locked by a statement
