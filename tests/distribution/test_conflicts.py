@@ -11,18 +11,21 @@ from uuid import uuid4
 
 import pgtrigger
 import pytest
+import python_calamine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from crm.accounts.models import User
 from crm.distribution.assignment import assign_picked
 from crm.distribution.conflict_list import COLUMNS
+from crm.distribution.conflict_log import RESOLUTIONS
 from crm.distribution.conflicts import hand_to_owners, keep_records
 from crm.distribution.imports.incoming import Incoming
 from crm.distribution.imports.mapping import Mapping
-from crm.distribution.models import Conflict
+from crm.distribution.models import Conflict, SavedView
 from crm.distribution.timeline import timeline
 from crm.distribution.undo import undo, undo_in_modules
 from crm.distribution.work import note_outcome
@@ -30,7 +33,7 @@ from crm.errors import Refused
 from crm.notices.models import Kind, Notice
 from crm.registry import Module, modules
 from crm.reservations.models import Reservation
-from crm.reservations.services import add_reservation, release_reservations
+from crm.reservations.services import add_reservation, move_reservations, release_reservations
 from tests.conftest import browser_of
 from tests.distribution.sql import ask
 from tests.factories.accounts import UserFactory
@@ -204,6 +207,59 @@ def test_the_first_step_says_to_whom_they_go(desk, module, taken):
     assert "Rudi Reserver: 3 records" in " ".join(first.split())
 
 
+@pytest.fixture
+def contested(module, taken, admin, other_staff) -> list[int]:
+    """Two of the records that Rudi has reserved: Tono has reserved the first too, under a phone of its own."""
+    module.Record.objects.filter(pk=taken[0]).update(phone="0812 9999 0001", phone_key="+6281299990001")
+    reserve(module, taken[0], other_staff, admin, customer_id="somebody", phone="+62 812 9999 0001")
+    return taken[:2]
+
+
+def test_the_first_step_leaves_out_what_a_third_person_has_reserved_too(desk, module, contested):
+    first, answer = confirm(desk, "hand_over_records", module, ids=contested)
+    assert "Rudi Reserver: 1 record" in " ".join(first.split())
+    assert "Tono Staff:" not in first
+    said = text_of(answer)
+    assert "1 record handed to the one who has reserved it. 1 stays where it is: a third person" in said
+
+
+@pytest.mark.parametrize("in_log", [False, True])
+def test_handing_over_nothing_is_refused_and_says_why(desk, module, contested, in_log):
+    key, _other = contested
+    ids = [Conflict.objects.open().get(record_id=key).pk] if in_log else [key]
+    name, args = ("hand_over_conflicts", []) if in_log else ("hand_over_records", [module])
+    before = holders()
+    first = text_of(desk.post(reverse(name, args=args), {"ids": ids}))
+    assert "They go to" not in first
+    [expected] = re.findall(r'name="expected" value="([^"]*)"', first)
+    answer = desk.post(reverse(name, args=args), {"ids": ids, "expected": expected, "token": uuid4()})
+    assert answer.status_code == 422
+    assert "Nothing was handed over. 1 stays where it is: a third person" in unescape(answer.content.decode())
+    assert holders() == before
+
+
+def test_handing_over_what_is_in_no_conflict_is_refused_and_says_why(desk, module, taken):
+    _first, answer = confirm(desk, "hand_over_records", module, ids=taken[3:])
+    assert answer.status_code == 422
+    assert "Nothing was handed over. 2 were not in conflict" in unescape(answer.content.decode())
+
+
+def test_nothing_goes_to_somebody_else_than_whom_one_was_shown(desk, module, taken, admin, staff, rudi, other_staff):
+    """The reservations of two customers change places between the two steps: as many for each as before."""
+    one, two = (only(module, key).get().reservation_id for key in taken[:2])
+    move_reservations(reservations=Reservation.objects.filter(pk=two), to=other_staff, by=admin)
+    url, ids = reverse("hand_over_records", args=[module]), taken[:2]
+    [expected] = re.findall(r'name="expected" value="([^"]*)"', text_of(desk.post(url, {"ids": ids})))
+    move_reservations(reservations=Reservation.objects.filter(pk=two), to=rudi, by=admin)
+    move_reservations(reservations=Reservation.objects.filter(pk=one), to=other_staff, by=admin)
+    before = holders()
+    answer = desk.post(url, {"ids": ids, "expected": expected, "token": uuid4()})
+    assert answer.status_code == 422
+    assert "These records have changed since they were shown." in unescape(answer.content.decode())
+    assert holders() == before
+    assert set(only(module, *ids).values_list("assignee", flat=True)) == {staff.pk}
+
+
 def test_those_who_are_not_in_conflict_are_counted_as_such(desk, module, taken):
     _first, answer = confirm(desk, "hand_over_records", module, ids=taken)
     assert "3 records handed to those who have reserved them. 2 were not in conflict" in text_of(answer)
@@ -354,11 +410,15 @@ def test_staff_see_their_own_reservation_of_a_record(phone, module, admin, staff
 # --- The log ---
 
 
-def listed(browser: Client, **query: Any) -> list[int]:
-    """The keys of the log's records, as the file of exactly this list has their customers."""
+def file_of(browser: Client, **query: Any) -> list[list[str]]:
+    """The rows of the CSV file of exactly this list, its header first."""
     answer = browser.get(reverse("export_conflicts", args=["csv"]), query)
-    rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
-    return [row[0] for row in rows[1:]]
+    return list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+
+def listed(browser: Client, **query: Any) -> list[str]:
+    """The customers of the log's records, as the file has them."""
+    return [row[0] for row in file_of(browser, **query)[1:]]
 
 
 def expected(condition: str, *params: Any) -> Counter:
@@ -396,6 +456,47 @@ def test_the_log_is_filtered_as_it_says(desk, everywhere, staff, rudi):
         assert Counter(rows) == expected(condition, *params), query
         page = text_of(desk.get(reverse("conflicts"), query))
         assert page.count("<tr") - page.count("<thead") == len(rows), query
+
+
+@pytest.mark.parametrize("text", ["  lucky   star\u00a07 ", "STAR", "0812-4412-9545", "+6281244129545", "other name"])
+def test_the_log_finds_a_customer_in_any_writing(desk, module, admin, staff, rudi, text):
+    """By the id that the record had, and by the id and the phone of the reservation."""
+    [key] = hold(module, staff, admin, 1, customer_id="Lucky  Star 7", **PHONE)
+    reserve(module, key, rudi, admin, customer_id="Other name", phone="0812 4412 9545")
+    [unlike] = hold(module, staff, admin, 1)
+    reserve(module, unlike, rudi, admin)
+    assert listed(desk, q=text) == ["Lucky  Star 7"]
+    assert listed(desk, q="0812 0000 1111") == listed(desk, q="\u200b") == []
+
+
+def test_every_way_in_the_log_can_be_asked_for_once(desk, everywhere):
+    first, second, third = Conflict.objects.open().order_by("pk")[:3]
+    with pgtrigger.ignore():
+        for conflict, resolution in [(first, "request.approve"), (second, "unknown"), (third, "elsewhere.done")]:
+            Conflict.objects.filter(pk=conflict.pk).update(closed_at=timezone.now(), resolution=resolution)
+    page = text_of(desk.get(reverse("conflicts")))
+    [choices] = re.findall(r'<select name="how".*?</select>', page, re.DOTALL)
+    ways = {label: value for value, label in re.findall(r'<option value="([^"]+)"[^>]*>([^<]+)<', choices)}
+    assert len(ways) == choices.count("<option value=") - 1, "none twice"
+    for label, conflict in [
+        ("Request approved", first),
+        ("Changed outside the app", second),
+        ("elsewhere.done", third),
+    ]:
+        assert listed(desk, how=ways[label]) == [conflict.customer_id], label
+    closed = Conflict.objects.closed().count()
+    assert sum(len(listed(desk, how=way)) for way in ways.values()) == closed == 5
+
+
+def test_ways_of_one_name_are_asked_for_together(desk, everywhere):
+    named: dict[str, list[str]] = {}
+    for operation, label in RESOLUTIONS.items():
+        named.setdefault(str(label), []).append(operation)
+    operations = next(each for each in named.values() if len(each) > 1)
+    with pgtrigger.ignore():
+        for conflict, resolution in zip(Conflict.objects.open().order_by("pk"), operations, strict=False):
+            Conflict.objects.filter(pk=conflict.pk).update(closed_at=timezone.now(), resolution=resolution)
+    assert len(listed(desk, how=operations[0])) == len(operations)
 
 
 def test_a_day_is_one_of_the_teams_time_zone(desk, module, taken):
@@ -455,6 +556,60 @@ def test_every_number_of_a_summary_is_the_length_of_its_list(desk, everywhere, b
 
 
 TALLIES = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.owned"}
+
+
+@pytest.mark.parametrize("query", [{}, {"state": "open"}, {"module": "memberwd"}])
+@pytest.mark.parametrize("by", ["day", "person"])
+def test_the_file_of_a_summary_has_the_numbers_of_the_page(desk, everywhere, by, query):
+    with pgtrigger.ignore():
+        for days, conflict in enumerate(Conflict.objects.order_by("pk")):
+            Conflict.objects.filter(pk=conflict.pk).update(opened_at=timezone.now() - timedelta(days=days % 4))
+    page = desk.get(reverse("conflicts"), {"by": by, **query})
+    header, *rows = file_of(desk, by=by, **query)
+    [head] = re.findall(r"<thead>(.*?)</thead>", text_of(page), re.DOTALL)
+    assert header == re.findall(r"<th[^>]*>([^<]+)</th>", head)
+    shown: dict[str, list[str]] = {}
+    for name, key, value, _url in shown_numbers(page):
+        if name in TALLIES:
+            shown.setdefault(key, []).append(str(value))
+    assert [row[1:] for row in rows] == list(shown.values())
+    names = [row[0] for row in rows]
+    assert names == (list(shown) if by == "day" else [str(User.objects.get(pk=key)) for key in shown])
+    book = desk.get(reverse("export_conflicts", args=["xlsx"]), {"by": by, **query})
+    sheet = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(b"".join(book.streaming_content)))
+    in_book = sheet.get_sheet_by_index(0).to_python()
+    assert [[str(int(cell) if isinstance(cell, float) else cell) for cell in row] for row in in_book] == [header, *rows]
+    assert desk.get(reverse("export_conflicts", args=["pdf"]), {"by": by}).status_code == 404
+
+
+def test_the_export_menu_of_a_summary_leads_to_its_file(desk, everywhere):
+    page = text_of(desk.get(reverse("conflicts"), {"by": "day", "state": "open"}))
+    assert f"{reverse('export_conflicts', args=['csv'])}?by=day&state=open" in page
+
+
+def test_days_of_years_are_paged_and_all_in_the_file(desk, module, admin, staff, rudi):
+    for key in hold(module, staff, admin, 53):
+        reserve(module, key, rudi, admin)
+    with pgtrigger.ignore():
+        for days, conflict in enumerate(Conflict.objects.order_by("pk")):
+            Conflict.objects.filter(pk=conflict.pk).update(opened_at=timezone.now() - timedelta(days=days))
+    pages = [desk.get(reverse("conflicts"), {"by": "day", "page": page}) for page in (1, 2)]
+    days = [[key for name, key, _n, _url in shown_numbers(page) if name == "conflicts.began"] for page in pages]
+    assert [len(each) for each in days] == [50, 3]
+    assert "1 to 50 of 53" in " ".join(text_of(pages[0]).split())
+    assert [row[0] for row in file_of(desk, by="day", page=2)[1:]] == [*days[0], *days[1]]
+
+
+@pytest.mark.parametrize("query", ["how=conflict.keep&sort=-closed", "by=person&module=memberwd"])
+def test_a_view_of_the_log_opens_it_as_it_was_saved(desk, everywhere, admin, query):
+    here = reverse("conflicts")
+    assert 'value="conflicts"' in text_of(desk.get(f"{here}?{query}")), "the menu offers to save it"
+    data = {"page": "conflicts", "name": "Mine", "query": f"{query}&page=3&evil=1", "next": here}
+    page = desk.post(reverse("save_view"), data, follow=True)
+    view = SavedView.objects.get(user=admin, page="conflicts")
+    assert (page.context["list"].view, page.context["list"].is_changed) == (view, False)
+    assert sorted(view.query.split("&")) == sorted(query.split("&"))
+    assert 'aria-current="true">Mine</a>' in text_of(page)
 
 
 def test_the_file_has_what_the_log_says_of_each(desk, everywhere, admin):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -14,7 +15,8 @@ from django.utils import timezone
 
 from crm.distribution.assignment import assign_random
 from crm.distribution.leaving import deactivate_with_records
-from crm.distribution.reserving.actions import ACTIONS, fingerprint
+from crm.distribution.reserving.actions import ACTIONS
+from crm.distribution.reserving.selection import fingerprint
 from crm.figures import get_figure
 from crm.products.models import Product
 from crm.registry import get_module, modules
@@ -208,7 +210,7 @@ def test_the_first_step_shows_what_it_will_touch_and_changes_nothing(desk, datab
     for headers in (DIALOG, {}):
         text = desk.post(to("release"), {"ids": ids}, headers=headers).content.decode()
         assert "<strong>5</strong> reservations" in text
-        assert "2 records are kept out of the pools for them" in text
+        assert "2 records that name them are kept out of the pools" in text
         assert "3 are in conflict" in text
         assert "1 more that is chosen is not in the state for it" in text
     text = desk.post(to("approve", f"?only={waiting.pk}"), {"ids": ids}, headers=DIALOG).content.decode()
@@ -255,6 +257,25 @@ def test_moving_hands_it_to_somebody_else(desk, database, admin, staff, other_st
     page = desk.post(to("move"), confirmed(made, staff=staff.pk), follow=True)
     assert messages_of(page) == "1 reservation moved. 1 conflict cleared."
     assert Reservation.objects.get().staff == staff
+
+
+def test_what_the_new_owner_has_already_is_said_to_be_theirs(desk, staff, other_staff):
+    theirs, other = ReservationFactory(staff=staff), ReservationFactory(staff=other_staff)
+    page = desk.post(to("move"), confirmed(theirs, other, staff=staff.pk), follow=True)
+    text = messages_of(page)
+    assert "1 reservation moved." in text
+    assert "1 reservation belongs to Sari Staff already." in text
+    assert "not in the state for it" not in text
+    page = desk.post(to("move"), confirmed(theirs, other, staff=staff.pk))
+    assert page.status_code == 422
+    assert "2 reservations belong to Sari Staff already." in page.content.decode()
+
+
+def test_large_numbers_are_said_as_pages_show_them(desk, product, staff):
+    page = desk.post(MANY, many(product, staff, text="\n".join(f"c{number}" for number in range(1234))), follow=True)
+    assert "1,234 customers reserved for Sari Staff." in messages_of(page)
+    data = {"everything": "1", "expected": fingerprint(Reservation.objects.all()), "token": uuid4(), "next": LIST}
+    assert messages_of(desk.post(to("release"), data, follow=True)).startswith("1,234 reservations released.")
 
 
 def test_permanent_on_and_off(desk):
@@ -368,10 +389,82 @@ def test_its_page_shows_its_records_conflicts_and_history(desk, database, admin,
         assert desk.get(get_figure(f"reservation.{name}").url(made)).context["page"].paginator.count == value
     assert [str(moment.what) for moment in page.context["history"]] == ["Approved", "Asked for"]
     assert [moment.who for moment in page.context["history"]] == [admin, other_staff]
-    assert "A record with Sari Staff" in text
+    assert "with Sari Staff" in text
+    assert f'href="{record.get_absolute_url()}"' in text.partition('id="conflicts-title"')[2]
+    assert str(database.module.label) in text.partition('id="conflicts-title"')[2]
     release_reservations(reservations=Reservation.objects.all(), by=admin)
     assert "Reservation released" in desk.get(f"{LIST}{made.pk}/").content.decode()
     assert desk.get(f"{LIST}{made.pk}/?show=nothing").status_code == 404
+
+
+def test_a_conflict_whose_record_is_gone_leads_nowhere(desk, product, staff, other_staff, admin):
+    database = factories_of(get_module("memberwd")).database(product=product)
+    fill(database, 1)
+    [record] = assign_random(
+        module=database.module, database=database, staff=staff, count=1, by=admin
+    ).batch.records.all()
+    add_reservation(product=product, customer_id=record.customer_id, staff=other_staff, by=admin)
+    url = f"{LIST}{Reservation.objects.get().pk}/"
+    assert f'href="{record.get_absolute_url()}"' in desk.get(url).content.decode()
+    run("DELETE FROM memberwd_record WHERE id = %s", record.pk)
+    text = desk.get(url).content.decode()
+    assert "with Sari Staff" in text
+    assert f'href="{record.get_absolute_url()}"' not in text
+
+
+def test_conflicts_beyond_those_shown_are_said_to_be_in_the_log(desk, product, staff, other_staff, admin, monkeypatch):
+    monkeypatch.setattr("crm.distribution.reserving.views.MOST_CONFLICTS", 2)
+    database = factories_of(get_module("memberwd")).database(product=product)
+    fill(database, 3, phone="0812 4412 9545", phone_key="+6281244129545")
+    batch = assign_random(module=database.module, database=database, staff=staff, count=3, by=admin).batch
+    made = add_reservation(product=product, customer_id="A b", phone="0812 4412 9545", staff=other_staff, by=admin)
+    url = f"{LIST}{made.reservations[0].pk}/"
+    text = desk.get(url).content.decode().partition('id="conflicts-title"')[2]
+    assert text.count("with Sari Staff") == 2
+    assert "/conflicts/?q=A%20b" in text
+    monkeypatch.setattr("crm.distribution.reserving.views.MOST_CONFLICTS", batch.records.count())
+    assert "/conflicts/?q=" not in desk.get(url).content.decode()
+
+
+def test_a_record_in_conflict_says_whose_its_customer_is_and_since_when(desk, database, admin, other_staff):
+    record = database.records.filter(status="assigned").first()
+    add_reservation(product=database.product, customer_id=record.customer_id, staff=other_staff, by=admin)
+    made = Reservation.objects.get()
+    text = desk.get(f"{LIST}{made.pk}/").content.decode()
+    assert f"Reserved by Tono Staff since {timezone.localtime(made.since).strftime('%-d %b %Y')}" in text
+    assert "already reserved by" not in text
+
+
+def test_of_several_that_cover_a_record_the_number_is_of_the_one_that_it_names(desk, database, admin, other_staff):
+    record = database.records.filter(status="assigned").first()
+    phone = {"phone": "0812 4412 9545", "phone_key": "+6281244129545"}
+    type(record).objects.filter(pk=record.pk).update(**phone)
+    for customer, number in ((record.customer_id, ""), ("another", phone["phone"])):
+        add_reservation(product=database.product, customer_id=customer, phone=number, staff=other_staff, by=admin)
+    counts = [get_figure("reservation.conflict").value(each) for each in Reservation.objects.all()]
+    assert sorted(counts) == [0, 1]
+    assert "one of them is named" in str(get_figure("reservation.conflict").sentence)
+    assert "one of them is named" in str(get_figure("reservation.reserved").sentence)
+    unnamed = next(each for each in Reservation.objects.all() if not get_figure("reservation.conflict").value(each))
+    text = desk.post(to("release", f"?only={unnamed.pk}"), headers=DIALOG).content.decode()
+    assert "because of them" not in text
+    assert "Where several reservations cover a record, it names one of them." in text
+
+
+def test_what_the_owner_took_back_is_withdrawn_and_what_an_admin_turned_down_is_not(desk, product, staff):
+    for name, status in (("back", "pending"), ("no", "pending")):
+        ReservationFactory(customer_id=name, product=product, staff=staff, status=status)
+    back, no = Reservation.objects.order_by("customer_id")
+    phone = browser_of(staff)
+    phone.post(f"{LIST}{back.pk}/withdraw/")
+    desk.post(to("reject"), confirmed(no))
+    for url in (f"{LIST}{back.pk}/", f"{LIST}?q=back"):
+        assert re.search(r"status-off[^>]*>Withdrawn<", desk.get(url).content.decode())
+    for url in (f"{LIST}{no.pk}/", f"{LIST}?q=no"):
+        assert re.search(r"status-off[^>]*>Rejected<", desk.get(url).content.decode())
+    assert re.search(r"status-off[^>]*>Withdrawn<", phone.get(f"{LIST}mine/?q=back").content.decode())
+    header, *rows = csv.reader(io.StringIO(desk.get(f"{LIST}export.csv?sort=customer").getvalue().decode()))
+    assert [row[header.index("Status")] for row in rows] == ["Withdrawn", "Rejected"]
 
 
 def test_the_queries_of_its_page_do_not_grow_with_its_records(desk, product, admin, other_staff):
@@ -464,6 +557,46 @@ def test_pasted_lines_are_entered_and_each_that_is_not_is_reported(desk, product
     assert list(phones) == [("0812 3333 4444", "+6281233334444"), ("C1", None), ("C2", "+6281244129545")]
 
 
+@pytest.mark.parametrize("address", [ADD, MANY])
+def test_whoever_notes_something_is_told_that_the_owner_does_not_see_it(desk, address):
+    assert "the owner does not see it" in desk.get(address).content.decode()
+
+
+@pytest.mark.parametrize("letter", ["x", "€"])
+def test_a_paste_that_is_too_large_comes_back_with_words(desk, product, staff, letter):
+    page = desk.get(MANY)
+    most = int(page.context["form"].fields["text"].widget.attrs["maxlength"])
+    assert 3 * most < settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # of UTF-8, for each unit that a browser counts
+    line = letter * 99 + "\n"
+    page = desk.post(MANY, many(product, staff, text=(line * most)[:most]))
+    assert page.status_code == 422
+    assert "too much to paste" in str(page.context["form"].errors["text"])
+    assert not Reservation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Username\tNo HP\nA1\t0812 4412 9545", {("A1", "+6281244129545")}),
+        ("\n User ID \nA1\nA2", {("A1", None), ("A2", None)}),
+        ("no;nama;user id;no hp\n1;Ani;A1;0812 4412 9545", {("A1", "+6281244129545")}),
+        ("nama\nA1", {("A1", None)}),
+        ("A1\t0812 4412 9545\tBank Mandiri\nA2;;note", {("A1", "+6281244129545"), ("A2", None)}),
+        ("player; 0812 4412 9545\nA2", {("player", "+6281244129545"), ("A2", None)}),
+        ("A1\nuser", {("A1", None), ("user", None)}),
+    ],
+    ids=["two names", "one name", "by name", "another name", "a third column", "a customer", "not the first"],
+)
+def test_pasted_columns_are_told_apart(desk, product, staff, text, found):
+    assert desk.post(MANY, many(product, staff, text=text)).status_code == 303
+    assert set(Reservation.objects.values_list("customer_id", "phone_key")) == found
+
+
+def test_a_pasted_header_alone_names_nobody(desk, product, staff):
+    assert desk.post(MANY, many(product, staff, text="Username\n")).status_code == 422
+    assert not Reservation.objects.exists()
+
+
 def test_a_list_that_is_sent_again_takes_effect_once_and_shows_its_report(desk, product, staff, other_staff, admin):
     data = many(product, staff, text="C1\nC2")
     desk.post(MANY, data)
@@ -554,14 +687,43 @@ def test_the_preview_lists_what_the_next_run_ends_and_warns_of(desk, owner):
 def test_the_owner_sets_how_long_reservations_last(owner, desk):
     theirs = browser_of(owner)
     url = "/reservations/settings/"
-    for wrong in ({}, {"reservations-grace_days": 0, "reservations-warning_days": 1}, {"reservations-grace_days": -1}):
-        page = theirs.post(url, wrong)
+    for grace, warning in (("", ""), (0, 1), (-1, ""), (14, 14), (14, 15)):
+        page = theirs.post(url, {"reservations-grace_days": grace, "reservations-warning_days": warning})
         assert page.status_code == 422
         assert page.context["reservations"].errors
     assert not ReservationSettings.objects.exists()
     assert theirs.post(url, {"reservations-grace_days": 14, "reservations-warning_days": 3}).status_code == 303
     assert ReservationSettings.objects.values_list("grace_days", "warning_days").get() == (14, 3)
     assert 'value="14"' in theirs.get("/settings/").content.decode()
+
+
+def test_the_address_of_the_settings_of_reservations_leads_to_all_settings(owner):
+    assert browser_of(owner).get("/reservations/settings/").headers["Location"] == "/settings/"
+
+
+@pytest.mark.parametrize(
+    ("general", "days", "ok"),
+    [
+        (None, (7, 7), False),
+        (None, (7, 8), False),
+        (None, (5, ""), False),
+        (None, (6, ""), True),
+        (None, ("", 30), False),
+        (None, ("", 29), True),
+        ((20, 10), (10, ""), False),
+        ((20, 10), ("", 20), False),
+        ((20, 10), ("", 19), True),
+        ((3, 3), ("", ""), True),  # not this form's to mend
+    ],
+)
+def test_a_product_warns_before_its_reservations_end(desk, product, general, days, ok):
+    if general:
+        ReservationSettings.objects.create(grace_days=general[0], warning_days=general[1])
+    data = {"name": "Kopi", "grace_days": days[0], "warning_days": days[1]}
+    for url in (f"/products/{product.pk}/", "/products/add/"):
+        page = desk.post(url, {**data, "name": "Teh" if "add" in url else "Kopi"})
+        assert page.status_code == (302 if ok else 422)
+        assert ok or page.context["form"].errors["warning_days"]
 
 
 def test_a_product_can_have_days_of_its_own(desk, product):

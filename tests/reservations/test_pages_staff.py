@@ -9,7 +9,7 @@ from django.utils import timezone
 from crm.figures import get_figure
 from crm.notices.models import Kind, Notice
 from crm.reservations.models import Reservation
-from crm.reservations.services import approve_reservations
+from crm.reservations.services import approve_reservations, ask_reservation, move_reservations
 from tests.conftest import browser_of
 from tests.distribution.test_pages import figures_on
 from tests.factories.products import ProductFactory
@@ -123,6 +123,19 @@ def test_what_was_decided_cannot_be_taken_back(phone, staff, admin):
 def test_the_reason_of_a_rejection_is_read_here(phone, staff):
     ReservationFactory(staff=staff, status="rejected", reason="He is with Dewi's team")
     assert "He is with Dewi&#x27;s team" in phone.get(f"{MINE}?status=rejected").content.decode()
+
+
+def test_one_reads_ones_own_note_and_nobody_elses(phone, staff, other_staff, admin):
+    ReservationFactory(staff=staff, created_by=staff, note="I met her")
+    ReservationFactory(staff=staff, created_by=admin, note="Owes us money")
+    moved = ask_reservation(product=ProductFactory(), customer_id="moved", note="Tono said so", by=other_staff)
+    approve_reservations(reservations=Reservation.objects.filter(pk=moved.pk), by=admin)
+    move_reservations(reservations=Reservation.objects.filter(pk=moved.pk), to=staff, by=admin)
+    text = phone.get(MINE).content.decode()
+    assert "moved" in text
+    assert "I met her" in text
+    assert "Owes us money" not in text
+    assert "Tono said so" not in text
 
 
 def test_today_says_what_ends_soon_and_what_waits(phone, staff):

@@ -20,7 +20,7 @@ from crm.distribution.assignment import assign_random
 from crm.distribution.forms import OnceForm
 from crm.distribution.leaving import belongings_of
 from crm.distribution.models import Conflict, SavedView, Validation
-from crm.distribution.reserving.actions import fingerprint
+from crm.distribution.reserving.selection import fingerprint
 from crm.distribution.validation import archive_invalid, validate_records
 from crm.products.models import Product
 from crm.registry import Module, get_module, modules
@@ -405,7 +405,7 @@ MATRIX: dict[str, Page] = {
     "reservation_expiry": Page(Who.ADMINS),
     "reservation_settings": Page(
         Who.OWNERS,
-        "POST",
+        "GET POST",
         data=lambda world: {"reservations-grace_days": 9, "reservations-warning_days": 2},
         changes=True,
         by="owner",
