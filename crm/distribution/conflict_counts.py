@@ -3,20 +3,26 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from crm.accounts.access import SignedInRequest
 from crm.accounts.models import User
+from crm.distribution.columns import Cell
 from crm.distribution.conflict_list import ConflictList
 from crm.distribution.conflict_log import Conflict, ConflictQuerySet
 from crm.distribution.reserving.figures import Team
 from crm.figures import Figure, declare
+from crm.pages import ROWS_PER_PAGE
 
 # --- Of all ---
 
@@ -96,10 +102,41 @@ for name, said in SENTENCES.items():
 
 @dataclass(frozen=True)
 class Line:
-    """A day or a person with their numbers, each the name of a figure and what it is about."""
+    """A day or a person with their numbers, each a heading, the name of a figure, and what it is about."""
 
     what: date | User
-    tallies: list[tuple[str, Tally]]
+    tallies: list[tuple[str, str, Tally]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The log counted for each day or person: the numbers of all, and the lines of a page, whose numbers are links."""
+
+    headings: list[str]
+    counts: list[tuple[Any, list[int]]]
+    """Each day or person with their numbers, in the order of the headings."""
+    figures: Callable[[Any, list[int]], list[tuple[str, Tally]]]
+    """Of one of them: the name of the figure of each number, and what it is about."""
+
+    def page(self, request: SignedInRequest) -> Page:
+        """That which `?page=` names."""
+        return Paginator(self.counts, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+
+    def lines(self, page: Page) -> list[Line]:
+        return [
+            Line(what, [(heading, *figure) for heading, figure in zip(self.headings[1:], figures, strict=True)])
+            for what, figures in ((what, self.figures(what, numbers)) for what, numbers in page)
+        ]
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        """All of it, as for a file."""
+        return [[what if isinstance(what, date) else str(what), *numbers] for what, numbers in self.counts]
+
+
+def summary_of(listed: ConflictList) -> Summary:
+    """As the URL of the list asks for; two queries, or three."""
+    return per_day(listed) if listed.by == "day" else per_person(listed)
 
 
 NOTHING = (0, 0)
@@ -111,53 +148,59 @@ def _counted(rows: ConflictQuerySet, field: str) -> dict[Any, tuple[int, int]]:
     return {key: (n, waiting) for key, n, waiting in counts}
 
 
-def per_day(listed: ConflictList) -> list[Line]:
-    """The days on which something began or ended, the latest first; two queries."""
+def per_day(listed: ConflictList) -> Summary:
+    """The days on which something began or ended, the latest first."""
     rows = listed.rows
     began = _counted(rows.annotate(day=TruncDate("opened_at")), "day")
     ended = _counted(rows.closed().annotate(day=TruncDate("closed_at")), "day")
-    return [
-        _day_line(listed, day, *began.get(day, NOTHING), ended.get(day, NOTHING)[0])
-        for day in sorted(began.keys() | ended.keys(), reverse=True)
-    ]
+    counts = []
+    for day in sorted(began.keys() | ended.keys(), reverse=True):
+        n, waiting = began.get(day, NOTHING)
+        counts.append((day, [n, ended.get(day, NOTHING)[0], waiting]))
+    headings = [gettext("Day"), gettext("Began"), gettext("Resolved"), gettext("Still open")]
+    return Summary(headings, counts, partial(_of_day, listed))
 
 
-def _day_line(listed: ConflictList, day: date, began: int, waiting: int, ended: int) -> Line:
+def _of_day(listed: ConflictList, day: date, numbers: list[int]) -> list[tuple[str, Tally]]:
+    began, ended, waiting = numbers
     rows, on = listed.rows, str(day)
     opened = rows.annotate(day=TruncDate("opened_at")).filter(day=day)
     closed = rows.annotate(day=TruncDate("closed_at")).filter(day=day)
     opened_url = {"by": None, "opened_from": on, "opened_to": on}
-    return Line(
-        day,
-        [
-            ("conflicts.began", Tally(on, began, opened, listed.url(**opened_url))),
-            ("conflicts.ended", Tally(on, ended, closed, listed.url(by=None, closed_from=on, closed_to=on))),
-            ("conflicts.waiting", Tally(on, waiting, opened.open(), listed.url(**opened_url, state="open"))),
-        ],
-    )
-
-
-def per_person(listed: ConflictList) -> list[Line]:
-    """Whose records or customers they were, the most records first; three queries."""
-    began, owned = _counted(listed.rows, "staff"), _counted(listed.rows, "reserved_by")
-    lines = [
-        _person_line(listed, person, *began.get(person.pk, NOTHING), owned.get(person.pk, NOTHING)[0])
-        for person in User.objects.filter(pk__in=began.keys() | owned.keys())
+    return [
+        ("conflicts.began", Tally(on, began, opened, listed.url(**opened_url))),
+        ("conflicts.ended", Tally(on, ended, closed, listed.url(by=None, closed_from=on, closed_to=on))),
+        ("conflicts.waiting", Tally(on, waiting, opened.open(), listed.url(**opened_url, state="open"))),
     ]
-    return sorted(lines, key=lambda line: (-line.tallies[0][1].value, str(line.what).casefold()))
 
 
-def _person_line(listed: ConflictList, person: User, began: int, waiting: int, owned: int) -> Line:
+def per_person(listed: ConflictList) -> Summary:
+    """Whose records or customers they were, the most records first."""
+    began, owned = _counted(listed.rows, "staff"), _counted(listed.rows, "reserved_by")
+    counts = []
+    for person in User.objects.filter(pk__in=began.keys() | owned.keys()):
+        n, waiting = began.get(person.pk, NOTHING)
+        counts.append((person, [n, n - waiting, waiting, owned.get(person.pk, NOTHING)[0]]))
+    counts.sort(key=lambda count: (-count[1][0], str(count[0]).casefold()))
+    headings = [
+        gettext("Staff member"),
+        gettext("Their records"),
+        gettext("Resolved"),
+        gettext("Still open"),
+        gettext("Their reservations"),
+    ]
+    return Summary(headings, counts, partial(_of_person, listed))
+
+
+def _of_person(listed: ConflictList, person: User, numbers: list[int]) -> list[tuple[str, Tally]]:
+    began, ended, waiting, owned = numbers
     key = str(person.pk)
     theirs = listed.rows.filter(staff=person)
     reserved = listed.rows.filter(reserved_by=person)
     url = {"by": None, "staff": key}
-    return Line(
-        person,
-        [
-            ("conflicts.began", Tally(key, began, theirs, listed.url(**url))),
-            ("conflicts.ended", Tally(key, began - waiting, theirs.closed(), listed.url(**url, state="resolved"))),
-            ("conflicts.waiting", Tally(key, waiting, theirs.open(), listed.url(**url, state="open"))),
-            ("conflicts.owned", Tally(key, owned, reserved, listed.url(by=None, reserved_by=key))),
-        ],
-    )
+    return [
+        ("conflicts.began", Tally(key, began, theirs, listed.url(**url))),
+        ("conflicts.ended", Tally(key, ended, theirs.closed(), listed.url(**url, state="resolved"))),
+        ("conflicts.waiting", Tally(key, waiting, theirs.open(), listed.url(**url, state="open"))),
+        ("conflicts.owned", Tally(key, owned, reserved, listed.url(by=None, reserved_by=key))),
+    ]

@@ -1,9 +1,7 @@
-"""The log of conflicts as a list: its filter, its columns, its order."""
+"""The log of conflicts as a list: its columns, its order, and whether it is shown row by row or counted."""
 
 from typing import Any
 
-import django_filters
-from django import forms
 from django.db.models import Case, CharField, F, OuterRef, QuerySet, Subquery, When
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -11,80 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.accounts.access import SignedInRequest
-from crm.accounts.models import Role, User
 from crm.distribution.columns import Column
-from crm.distribution.conflict_log import RESOLUTIONS, Conflict, ConflictQuerySet
-from crm.distribution.filters import StrictFilter, by_day
-from crm.distribution.ledger import OPERATIONS
+from crm.distribution.conflict_filter import BY, STATES, ConflictFilter, how
+from crm.distribution.conflict_log import Conflict, ConflictQuerySet
 from crm.distribution.listing import Listing
 from crm.distribution.ordering import Order
-from crm.products.models import Product
 from crm.registry import get_module, modules
-
-STATES: dict[str, tuple[str | Promise, str]] = {
-    "open": (gettext_lazy("Open"), "conflicts.open"),
-    "resolved": (gettext_lazy("Resolved"), "conflicts.resolved"),
-}
-"""What `?state=` can name: the label of its tab, and its figure."""
-
-
-def how(resolution: str) -> str:
-    """How a conflict ended, in words; nothing for one that is open."""
-    if resolution == "unknown":
-        return _("Changed outside the app")
-    return str(RESOLUTIONS.get(resolution) or OPERATIONS.get(resolution) or resolution)
-
-
-def _ways() -> list[tuple[str, str]]:
-    """Each way once, where several operations are called the same."""
-    return [(operation, label) for label, operation in {how(each): each for each in RESOLUTIONS}.items()]
-
-
-def _staff(label: str | Promise, field: str) -> django_filters.ModelChoiceFilter:
-    people = User.objects.filter(role=Role.STAFF)
-    return django_filters.ModelChoiceFilter(label=label, field_name=field, queryset=people, empty_label=_("Anybody"))
-
-
-class ConflictFilter(StrictFilter):
-    """`state` is chosen by the tabs over the list; the days are folded away."""
-
-    DAYS = ("opened_from", "opened_to", "closed_from", "closed_to")
-
-    q = django_filters.CharFilter(
-        label=gettext_lazy("Search"),
-        field_name="customer_id",
-        lookup_expr="icontains",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Customer id"), "maxlength": 100}),
-    )
-    module = django_filters.ChoiceFilter(
-        label=gettext_lazy("Module"),
-        choices=lambda: [(module.key, module.label) for module in modules()],
-        empty_label=gettext_lazy("All modules"),
-    )
-    product = django_filters.ModelChoiceFilter(
-        label=gettext_lazy("Product"), queryset=Product.objects.all(), empty_label=gettext_lazy("All products")
-    )
-    staff = _staff(gettext_lazy("Was with"), "staff")
-    reserved_by = _staff(gettext_lazy("Reserved by"), "reserved_by")
-    how = django_filters.ChoiceFilter(
-        label=gettext_lazy("Resolved how"), choices=_ways, method="by_way", empty_label=gettext_lazy("In any way")
-    )
-    state = django_filters.ChoiceFilter(
-        label=gettext_lazy("State"),
-        choices=[(name, label) for name, (label, _figure) in STATES.items()],
-        method="by_state",
-        widget=forms.HiddenInput,
-    )
-    opened_from = by_day(gettext_lazy("Began from"), "opened_at", "from_day")
-    opened_to = by_day(gettext_lazy("Began until"), "opened_at", "until_day")
-    closed_from = by_day(gettext_lazy("Ended from"), "closed_at", "from_day")
-    closed_to = by_day(gettext_lazy("Ended until"), "closed_at", "until_day")
-
-    def by_way(self, conflicts: ConflictQuerySet, _name: str, way: str) -> ConflictQuerySet:
-        return conflicts.filter(resolution__in=[each for each in RESOLUTIONS if how(each) == how(way)])
-
-    def by_state(self, conflicts: ConflictQuerySet, _name: str, state: str) -> ConflictQuerySet:
-        return conflicts.open() if state == "open" else conflicts.closed()
 
 
 def _module(key: str) -> str:
@@ -162,6 +92,10 @@ class ConflictList(Listing):
         return super().ordered_rows.annotate(database_name=database_name())
 
     @property
+    def is_too_long_for_xlsx(self) -> bool:
+        return not self.by and super().is_too_long_for_xlsx
+
+    @property
     def state(self) -> str:
         return self.filter.form.cleaned_data["state"] if self.filter.form.is_valid() else ""
 
@@ -176,7 +110,7 @@ class ConflictList(Listing):
         return tabs
 
     @property
-    def summaries(self) -> list[tuple[str, str, str]]:
+    def summaries(self) -> list[tuple[str, str | Promise, str]]:
         """The ways to look at it: row by row, or counted for each day or person. Their names and URLs."""
         return [("", _("Log"), self.url(by=None)), *((by, label, self.url(by=by)) for by, label in BY.items())]
 
@@ -184,6 +118,3 @@ class ConflictList(Listing):
     def by(self) -> str:
         asked = self.request.GET.get("by", "")
         return asked if asked in BY else ""
-
-
-BY: dict[str, str] = {"day": gettext_lazy("Per day"), "person": gettext_lazy("Per staff member")}  # type: ignore[dict-item]

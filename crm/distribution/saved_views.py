@@ -5,6 +5,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from crm.accounts.models import User
+from crm.distribution.conflict_filter import ConflictFilter
 from crm.distribution.filters import BatchFilter, DatabaseFilter, RecordFilter
 from crm.distribution.models import SavedView
 from crm.distribution.reserving.filters import ReservationFilter
@@ -27,7 +28,10 @@ KEYS: dict[str, set[str]] = {
 }
 """What a view of each list of a module keeps of its query."""
 
-KEYS_OVER_ALL: dict[str, set[str]] = {"reservations": {*ReservationFilter.base_filters, "sort"}}
+KEYS_OVER_ALL: dict[str, set[str]] = {
+    "reservations": {*ReservationFilter.base_filters, "sort"},
+    "conflicts": {*ConflictFilter.base_filters, "sort", "by"},
+}
 """The same of lists over all modules."""
 
 

@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from django.contrib.postgres.aggregates import StringAgg
-from django.db.models import CharField, Count
-from django.db.models.functions import MD5, Cast
+from django.db.models import CharField, Count, Value
+from django.db.models.functions import MD5, Cast, Concat
 from django.http import Http404
 
 from crm.accounts.access import SignedInRequest
 from crm.accounts.models import User
 from crm.distribution.conflict_list import ConflictList
+from crm.distribution.coverage import owners
 from crm.distribution.forms import SelectionForm
 from crm.distribution.models import BaseDatabase
 from crm.distribution.querysets import RecordQuerySet
@@ -65,7 +66,7 @@ class Selection:
 
     def forget(self) -> None:
         """What is known of the rows is looked up again."""
-        for known in ("count", "holders"):
+        for known in ("count", "holders", "owners"):
             vars(self).pop(known, None)
 
     @cached_property
@@ -81,12 +82,24 @@ class Selection:
         people = User.objects.filter(pk__in=counts)
         return sorted(((user, counts[user.pk]) for user in people), key=lambda pair: -pair[1])
 
+    @cached_property
+    def owners(self) -> list[tuple[User, int]]:
+        """Who has reserved the customers of those in conflict, and how many of these nobody else has reserved."""
+        counts: Counter[int] = Counter()
+        for part in self.parts:
+            named = dict(part.in_conflict().order_by().values_list("pk", "reservation__staff"))
+            all_of = owners(part.model, named)
+            for pk, staff in named.items():
+                counts[staff] += all_of.get(pk) == [staff]
+        return [(user, counts[user.pk]) for user in User.objects.filter(pk__in=counts).order_by("pk")]
+
     @property
     def fingerprint(self) -> str:
-        """What the user was shown: how many, with whom how many, and which. An action is refused when it is different
-        now.
+        """What the user was shown: how many, with whom how many, which, and whose the customer of each is. An action
+        is refused when it is different now.
         """
-        keys = StringAgg(Cast("pk", CharField()), ",", order_by="pk")
+        each = Concat(Cast("pk", CharField()), Value(":"), Cast("reservation__staff", CharField()))
+        keys = StringAgg(each, ",", order_by="pk")
         which = [part.order_by().aggregate(which=MD5(keys))["which"] or "" for part in self.parts]
         return ";".join([str(self.count), *(f"{user.pk}:{n}" for user, n in self.holders), *which])
 

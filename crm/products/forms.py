@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.utils.translation import gettext_lazy as _
 
 from crm.products.messages import PLACEHOLDERS, unknown_placeholders
@@ -28,6 +29,25 @@ class ProductForm(forms.ModelForm):
         if self.cleaned_data["grace_days"] == 0:
             raise forms.ValidationError(_("At least one day, or nothing."))
         return self.cleaned_data["grace_days"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not {"grace_days", "warning_days"} & self.errors.keys():
+            self._compare_days(cleaned["grace_days"], cleaned["warning_days"])
+        return cleaned
+
+    def _compare_days(self, grace: int | None, warning: int | None) -> None:
+        """As they are in force: one that is empty is as for all products."""
+        if grace is None and warning is None:
+            return
+        # By name: reservations are of products, and import them.
+        settings = apps.get_model("reservations", "ReservationSettings")
+        general = settings.objects.filter(pk=1).first() or settings()
+        grace = general.grace_days if grace is None else grace
+        warning = general.warning_days if warning is None else warning
+        if warning >= grace:
+            text = _("A reservation would last %(grace)s days, with a warning %(warning)s days before. Warn later.")
+            self.add_error("warning_days", text % {"grace": grace, "warning": warning})
 
     def clean_name(self) -> str:
         return " ".join(self.cleaned_data["name"].split())

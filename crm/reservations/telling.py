@@ -68,15 +68,28 @@ SAID = {
 }
 
 
+# Where the owner finds them since, in their own list.
+FOUND = {
+    "approved": "active",
+    "rejected": "rejected",
+    "released": "ended",
+    "expired": "ended",
+    "ending": "ending",
+    "restored": "active",
+    "moved here": "active",
+}
+
+
 def tell_owners(reservations: Iterable[Reservation], what: str) -> None:
     """To each owner, once: `what` (of SAID) became of their reservations."""
+    url = reverse("my_reservations") + (f"?status={FOUND[what]}" if what in FOUND else "")
     own: dict[User, list[Reservation]] = {}
     for reservation in reservations:
         own.setdefault(reservation.staff, []).append(reservation)
     notify_each(
         kind=Kind.RESERVATION_ENDING if what in ("ending", "expired") else Kind.RESERVATION_DECIDED,
         lines=[
-            (staff, (SAID[what] % {"n": len(theirs), "customer": theirs[0]})[:300], reverse("my_reservations"))
+            (staff, (SAID[what] % {"n": len(theirs), "customer": theirs[0]})[:300], url)
             for staff, theirs in own.items()
         ],
     )

@@ -208,11 +208,13 @@ def test_the_first_step_says_to_whom_they_go(desk, module, taken):
 
 
 @pytest.fixture
-def contested(module, taken, admin, other_staff) -> list[int]:
-    """Two of the records that Rudi has reserved: Tono has reserved the first too, under a phone of its own."""
-    module.Record.objects.filter(pk=taken[0]).update(phone="0812 9999 0001", phone_key="+6281299990001")
-    reserve(module, taken[0], other_staff, admin, customer_id="somebody", phone="+62 812 9999 0001")
-    return taken[:2]
+def contested(module, admin, staff, rudi, other_staff) -> list[int]:
+    """Two records of Sari that Rudi has reserved: Tono has reserved the first too, by its phone."""
+    [one], [two] = hold(module, staff, admin, 1, **PHONE), hold(module, staff, admin, 1)
+    reserve(module, one, rudi, admin)
+    reserve(module, two, rudi, admin)
+    reserve(module, one, other_staff, admin, customer_id="somebody", phone="+62 812 4412 9545")
+    return [one, two]
 
 
 def test_the_first_step_leaves_out_what_a_third_person_has_reserved_too(desk, module, contested):
@@ -587,7 +589,8 @@ def test_the_export_menu_of_a_summary_leads_to_its_file(desk, everywhere):
     assert f"{reverse('export_conflicts', args=['csv'])}?by=day&state=open" in page
 
 
-def test_days_of_years_are_paged_and_all_in_the_file(desk, module, admin, staff, rudi):
+def test_days_of_years_are_paged_and_all_in_the_file(desk, admin, staff, rudi):
+    module = next(modules())
     for key in hold(module, staff, admin, 53):
         reserve(module, key, rudi, admin)
     with pgtrigger.ignore():

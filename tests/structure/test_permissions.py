@@ -167,10 +167,11 @@ def new_file(world: World) -> dict[str, Any]:
 
 
 def of_records(records: Iterable[Any], **more: Any) -> dict[str, Any]:
-    """What confirms an action on them: their keys and the fingerprint of what was shown."""
+    """What confirms an action on them: their keys and the fingerprint of what was shown, with the owner of each."""
     records = sorted(records, key=lambda record: record.pk)
     holders = Counter(record.assignee_id for record in records if record.status == "assigned").most_common()
-    which = md5(",".join(str(record.pk) for record in records).encode()).hexdigest()  # noqa: S324 (nothing secret)
+    each = [f"{record.pk}:{record.reservation.staff_id if record.reservation else ''}" for record in records]
+    which = md5(",".join(each).encode()).hexdigest()  # noqa: S324 (nothing secret)
     expected = ";".join([str(len(records)), *(f"{pk}:{count}" for pk, count in holders), which])
     return {"ids": [record.pk for record in records], "expected": expected, **token(), **more}
 

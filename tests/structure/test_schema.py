@@ -191,7 +191,11 @@ def history(staff):
 
 def test_there_is_a_history_of_everything_that_is_tracked():
     tracked = {module.Record for module in modules()} | {module.Batch for module in modules()}
-    tracked |= {Reservation, ReservationSettings} | {module.Database for module in modules()} | {apps.get_model("accounts.User")}
+    tracked |= (
+        {Reservation, ReservationSettings}
+        | {module.Database for module in modules()}
+        | {apps.get_model("accounts.User")}
+    )
     assert tracked <= {event.pgh_tracked_model for event in EVENTS}
 
 

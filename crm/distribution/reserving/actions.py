@@ -1,118 +1,23 @@
 """What admins do with chosen reservations: the words, the forms, and what is said then."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.contrib.postgres.aggregates import StringAgg
-from django.db.models import CharField, Count, Sum, Value
-from django.db.models.functions import MD5, Cast, Concat
-from django.http import Http404
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
-from crm.accounts.access import SignedInRequest
 from crm.accounts.models import User
-from crm.distribution.forms import KEY, ConfirmForm, SelectionForm
-from crm.distribution.reserving.covered import with_counts
+from crm.distribution.forms import ConfirmForm
 from crm.distribution.reserving.forms import MoveForm, RejectForm
-from crm.distribution.reserving.lists import ReservationList
+from crm.distribution.reserving.selection import MOST_NAMED
 from crm.errors import Refused
-from crm.pages import safe_path
-from crm.registry import modules
 from crm.reservations import services
 from crm.reservations.models import Reservation, ReservationQuerySet
 from crm.reservations.services import Effect
-
-MOST_NAMED = 10
-"""So many of what is chosen, or of what was refused, are named one by one."""
-
-
-class Chosen:
-    """The reservations that an action is about: the one that `?only=` names, those ticked, or all that the list's
-    filter matches. Afterwards one sees `next`.
-    """
-
-    def __init__(self, request: SignedInRequest, fits: Callable[[ReservationQuerySet], ReservationQuerySet]) -> None:
-        form = SelectionForm(request.POST)
-        if not form.is_valid():
-            raise Http404
-        only = request.GET.get("only", "")
-        if only and not KEY.fullmatch(only):
-            raise Http404
-        self.ids: list[int] = [int(only)] if only else form.cleaned_data["ids"]
-        self.everything: bool = form.cleaned_data["everything"] and not only
-        self.list = ReservationList(request)
-        self.fits = fits
-        self.next = safe_path(request, form.cleaned_data["next"], self.list.here)
-
-    @property
-    def reservations(self) -> ReservationQuerySet:
-        return self.list.rows if self.everything else Reservation.objects.filter(pk__in=self.ids)
-
-    def frozen(self) -> ReservationQuerySet:
-        """The same ones, however the filter may match by now."""
-        return Reservation.objects.filter(pk__in=list(self.reservations.values_list("pk", flat=True)))
-
-    @cached_property
-    def count(self) -> int:
-        return self.reservations.order_by().count()
-
-    @cached_property
-    def fitting(self) -> int:
-        """How many of them it can be done with now."""
-        return self.fits(self.reservations).order_by().count()
-
-    @property
-    def others(self) -> int:
-        return self.count - self.fitting
-
-    @property
-    def named(self) -> list[Reservation]:
-        return list(
-            self.fits(self.reservations).select_related("product", "staff").order_by("customer_key")[:MOST_NAMED]
-        )
-
-    @property
-    def unnamed(self) -> int:
-        return max(0, self.fitting - MOST_NAMED)
-
-    @cached_property
-    def touched(self) -> dict[str, int]:
-        """The records that these keep out of the pools, and that are in conflict with them."""
-        sums = with_counts(self.fits(self.reservations).order_by()).aggregate(
-            reserved=Sum("reserved_now", default=0), conflict=Sum("conflict_now", default=0)
-        )
-        return {**sums, "any": sums["reserved"] + sums["conflict"]}
-
-    @cached_property
-    def matched(self) -> dict[str, int]:
-        """The records of their customers: in the pools, with staff members, and all."""
-        ids = list(self.fits(self.reservations).values_list("pk", flat=True))
-        counts = {"pool": 0, "held": 0}
-        for module in modules():
-            every = module.Record.objects.all()
-            by_status = every.with_ids(every.match_ids(ids)).order_by().values_list("status").annotate(n=Count("pk"))
-            for status, n in by_status:
-                counts["pool"] += n if status in ("available", "reserved") else 0
-                counts["held"] += n if status == "assigned" else 0
-        return {**counts, "any": sum(counts.values())}
-
-
-def fingerprint(reservations: ReservationQuerySet) -> str:
-    """What the user was shown: how many, which, how they stood and whose they were."""
-    facts = Concat(
-        *[
-            part
-            for name in ("pk", "status", "staff_id", "is_permanent")
-            for part in (Cast(name, CharField()), Value("/"))
-        ]
-    )
-    found = reservations.order_by().aggregate(n=Count("pk"), which=MD5(StringAgg(facts, ",", order_by="pk")))
-    return f"{found['n']};{found['which'] or ''}"
 
 
 @dataclass(frozen=True)
@@ -125,7 +30,7 @@ class Action:
     fits: Callable[[ReservationQuerySet], ReservationQuerySet]
     run: Callable[[ReservationQuerySet, dict[str, Any], User], Effect]
     done: Any
-    """What is said of `n`."""
+    """What is said of `n`, which are so `many` in words."""
     form: type[ConfirmForm] = ConfirmForm
     explanation: Promise | str = ""
     starts: bool = False
@@ -140,37 +45,42 @@ class Action:
         undone = _undone(effect)
         if not effect.done:
             raise Refused("\n".join([*undone, _("Nothing was changed.")]))
-        return said(self.done % {"n": effect.done}, effect), undone
+        return said(self.done % {"n": effect.done, "many": grouped(effect.done)}, effect), undone
+
+
+def grouped(number: int) -> str:
+    """With the separators that pages show."""
+    return number_format(number, force_grouping=True)
 
 
 def said(first: str, effect: Effect) -> str:
     """With what it did to records."""
     lines = [
-        (effect.reserved, ngettext("%(n)d record reserved.", "%(n)d records reserved.", effect.reserved)),
+        (effect.reserved, ngettext("%(n)s record reserved.", "%(n)s records reserved.", effect.reserved)),
         (
             effect.freed,
-            ngettext("%(n)d record is back in the pool.", "%(n)d records are back in the pools.", effect.freed),
+            ngettext("%(n)s record is back in the pool.", "%(n)s records are back in the pools.", effect.freed),
         ),
         (
             effect.conflicts,
-            ngettext("%(n)d record is in conflict now.", "%(n)d records are in conflict now.", effect.conflicts),
+            ngettext("%(n)s record is in conflict now.", "%(n)s records are in conflict now.", effect.conflicts),
         ),
-        (effect.cleared, ngettext("%(n)d conflict cleared.", "%(n)d conflicts cleared.", effect.cleared)),
+        (effect.cleared, ngettext("%(n)s conflict cleared.", "%(n)s conflicts cleared.", effect.cleared)),
     ]
-    return " ".join([first, *(text % {"n": n} for n, text in lines if n > 0)])
+    return " ".join([first, *(text % {"n": grouped(n)} for n, text in lines if n > 0)])
 
 
 def _undone(effect: Effect) -> list[str]:
     lines = list(effect.refused[:MOST_NAMED])
     if more := len(effect.refused) - len(lines):
-        lines.append(ngettext("And %(n)d more.", "And %(n)d more.", more) % {"n": more})
+        lines.append(ngettext("And %(n)s more.", "And %(n)s more.", more) % {"n": grouped(more)})
     if effect.late:
         text = ngettext(
-            "%(n)d reservation was not in the state for it, and stays as it is.",
-            "%(n)d reservations were not in the state for it, and stay as they are.",
+            "%(n)s reservation was not in the state for it, and stays as it is.",
+            "%(n)s reservations were not in the state for it, and stay as they are.",
             effect.late,
         )
-        lines.insert(0, text % {"n": effect.late})
+        lines.insert(0, text % {"n": grouped(effect.late)})
     return lines
 
 
@@ -183,6 +93,20 @@ def _keep(permanent: bool) -> Callable[[ReservationQuerySet, dict[str, Any], Use
     return run
 
 
+def _move(reservations: ReservationQuerySet, answers: dict[str, Any], by: User) -> Effect:
+    """Of those that stay it is said which ones the new owner has already."""
+    to = answers["staff"]
+    effect = services.move_reservations(reservations=reservations, to=to, by=by)
+    theirs = reservations.active().of(to).exclude(pk__in=[each.pk for each in effect.reservations]).count()
+    if not theirs:
+        return effect
+    text = ngettext(
+        "%(n)s reservation belongs to %(name)s already.", "%(n)s reservations belong to %(name)s already.", theirs
+    )
+    stays = text % {"n": grouped(theirs), "name": to}
+    return replace(effect, late=effect.late - theirs, refused=(stays, *effect.refused))
+
+
 ACTIONS: dict[str, Action] = {
     "approve": Action(
         title=gettext_lazy("Approve reservations"),
@@ -190,7 +114,7 @@ ACTIONS: dict[str, Action] = {
         icon="check",
         fits=ReservationQuerySet.pending,
         run=lambda reservations, answers, by: services.approve_reservations(reservations=reservations, by=by),
-        done=ngettext_lazy("%(n)d reservation approved.", "%(n)d reservations approved.", "n"),
+        done=ngettext_lazy("%(many)s reservation approved.", "%(many)s reservations approved.", "n"),
         starts=True,
     ),
     "reject": Action(
@@ -202,7 +126,7 @@ ACTIONS: dict[str, Action] = {
         run=lambda reservations, answers, by: services.reject_reservations(
             reservations=reservations, reason=answers["reason"], by=by
         ),
-        done=ngettext_lazy("%(n)d reservation rejected.", "%(n)d reservations rejected.", "n"),
+        done=ngettext_lazy("%(many)s reservation rejected.", "%(many)s reservations rejected.", "n"),
         explanation=gettext_lazy("Whoever asked is told. No record changes."),
     ),
     "release": Action(
@@ -211,7 +135,7 @@ ACTIONS: dict[str, Action] = {
         icon="lock-open",
         fits=ReservationQuerySet.active,
         run=lambda reservations, answers, by: services.release_reservations(reservations=reservations, by=by),
-        done=ngettext_lazy("%(n)d reservation released.", "%(n)d reservations released.", "n"),
+        done=ngettext_lazy("%(many)s reservation released.", "%(many)s reservations released.", "n"),
         explanation=gettext_lazy("The customers are free for everybody. It can be restored while they are."),
         stops=True,
     ),
@@ -221,7 +145,7 @@ ACTIONS: dict[str, Action] = {
         icon="arrow-path",
         fits=ReservationQuerySet.ended,
         run=lambda reservations, answers, by: services.restore_reservations(reservations=reservations, by=by),
-        done=ngettext_lazy("%(n)d reservation restored.", "%(n)d reservations restored.", "n"),
+        done=ngettext_lazy("%(many)s reservation restored.", "%(many)s reservations restored.", "n"),
         explanation=gettext_lazy("Where the customer is still free. The days begin anew."),
         starts=True,
     ),
@@ -231,10 +155,8 @@ ACTIONS: dict[str, Action] = {
         icon="arrows-right-left",
         fits=ReservationQuerySet.active,
         form=MoveForm,
-        run=lambda reservations, answers, by: services.move_reservations(
-            reservations=reservations, to=answers["staff"], by=by
-        ),
-        done=ngettext_lazy("%(n)d reservation moved.", "%(n)d reservations moved.", "n"),
+        run=_move,
+        done=ngettext_lazy("%(many)s reservation moved.", "%(many)s reservations moved.", "n"),
         explanation=gettext_lazy(
             "Records stay with whoever has them; they are in conflict from now on if that is not the new owner. The"
             " days begin anew."
@@ -247,7 +169,7 @@ ACTIONS: dict[str, Action] = {
         icon="lock-closed",
         fits=lambda reservations: reservations.standing().filter(is_permanent=False),
         run=_keep(True),
-        done=ngettext_lazy("%(n)d reservation is permanent now.", "%(n)d reservations are permanent now.", "n"),
+        done=ngettext_lazy("%(many)s reservation is permanent now.", "%(many)s reservations are permanent now.", "n"),
         explanation=gettext_lazy("They do not end by themselves. No record changes."),
     ),
     "limit": Action(
@@ -257,7 +179,7 @@ ACTIONS: dict[str, Action] = {
         fits=lambda reservations: reservations.standing().filter(is_permanent=True),
         run=_keep(False),
         done=ngettext_lazy(
-            "%(n)d reservation is not permanent any more.", "%(n)d reservations are not permanent any more.", "n"
+            "%(many)s reservation is not permanent any more.", "%(many)s reservations are not permanent any more.", "n"
         ),
         explanation=gettext_lazy(
             "They end when their days are over, which may be with the next nightly run. No record changes."

@@ -18,6 +18,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "conflict": {"is_reservation_conflict": True},
 }
 """What a record is that names a reservation."""
+SHOWN = ("assignee", "batch", "database", "reservation__staff")
 
 
 def with_counts(reservations: ReservationQuerySet) -> ReservationQuerySet:
@@ -58,7 +59,7 @@ def records_of(page: Page) -> list[Any]:
     for module_key, pk in page.object_list:
         keys.setdefault(module_key, []).append(pk)
     found = {
-        module_key: get_module(module_key).Record.objects.select_related("assignee", "batch", "database").in_bulk(pks)
+        module_key: get_module(module_key).Record.objects.select_related(*SHOWN).in_bulk(pks)
         for module_key, pks in keys.items()
     }
     return [found[module_key][pk] for module_key, pk in page.object_list if pk in found[module_key]]

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.exports import csv_lines
-from crm.distribution.reserving.actions import said
+from crm.distribution.reserving.actions import grouped, said
 from crm.distribution.reserving.forms import AddForm, AddManyForm
 from crm.distribution.reserving.reports import Report, keep_report, kept_report
 from crm.distribution.views.attempt import attempt
@@ -57,8 +57,8 @@ def add_reservations(request: SignedInRequest) -> HttpResponse:
         token = form.cleaned_data["token"]
         keep_report(token=token, entered=entered, product=asked["product"], staff=asked["staff"], by=request.user)
         added = entered.count(Outcome.ADDED)
-        first = ngettext("%(n)d customer reserved for %(name)s.", "%(n)d customers reserved for %(name)s.", added)
-        return said(first % {"n": added, "name": asked["staff"]}, entered.effect)
+        first = ngettext("%(n)s customer reserved for %(name)s.", "%(n)s customers reserved for %(name)s.", added)
+        return said(first % {"n": grouped(added), "name": asked["staff"]}, entered.effect)
 
     if form.is_valid() and attempt(request, form, add):
         return go_to(reverse("entered_reservations", args=[form.cleaned_data["token"]]))

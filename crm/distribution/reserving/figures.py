@@ -92,8 +92,17 @@ def _counted(name: str) -> Callable[[Reservation], int]:
 
 
 for name, sentence in [
-    ("reserved", _("Records that are kept out of the pools for this reservation, in all modules.")),
-    ("conflict", _("Records that are with somebody else than the owner of this reservation, in all modules.")),
+    (
+        "reserved",
+        _(
+            "Records kept out of the pools that name this reservation; where several cover a record, one of them is"
+            " named."
+        ),
+    ),
+    (
+        "conflict",
+        _("Records in conflict that name this reservation; where several cover a record, one of them is named."),
+    ),
 ]:
     declare(Figure(f"reservation.{name}", sentence, _named(name), _shown(name), _counted(name)))
 

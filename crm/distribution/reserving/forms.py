@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
@@ -13,6 +14,11 @@ from crm.identity import CUSTOMER_ID_MAX_LENGTH
 from crm.products.models import Product
 from crm.reservations.entries import MOST_ENTRIES
 from crm.reservations.models import ReservationSettings
+
+MOST_SENT, MOST_CHARACTERS = 800_000, 500_000
+"""Of a pasted text: what a browser lets through, which in any writing is less than a request may have
+(DATA_UPLOAD_MAX_MEMORY_SIZE), and what is accepted. It is less, so that a text that the browser has cut is refused.
+"""
 
 
 def _product() -> forms.ModelChoiceField:
@@ -25,6 +31,19 @@ def _staff() -> forms.ModelChoiceField:
 
 def _permanent() -> forms.BooleanField:
     return forms.BooleanField(label=_("Permanent"), help_text=_("It does not end by itself."), required=False)
+
+
+def _note(**options: Any) -> forms.CharField:
+    return forms.CharField(
+        label=_("Note (optional)"),
+        max_length=300,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        **options,
+    )
+
+
+FOR_ADMINS = _("For admins: the owner does not see it.")
 
 
 class AskForm(OnceForm):
@@ -40,12 +59,7 @@ class AskForm(OnceForm):
         required=False,
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
     )
-    note = forms.CharField(
-        label=_("Note (optional)"),
-        max_length=300,
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
+    note = _note()
 
     def named(self) -> dict[str, Any]:
         """What the services are told."""
@@ -56,6 +70,7 @@ class AddForm(AskForm):
     """And whose it is."""
 
     staff = _staff()
+    note = _note(help_text=FOR_ADMINS)
     is_permanent = _permanent()
 
     field_order = ("product", "staff", "customer_id", "phone", "note", "is_permanent")
@@ -71,8 +86,14 @@ class AddManyForm(OnceForm):
         label=_("Customers"),
         help_text=_("One a line: the customer id, and behind a tab, comma or semicolon the phone if you know it."),
         required=False,
+        validators=[MaxLengthValidator(MOST_CHARACTERS, _("This is too much to paste. Choose it as a file instead."))],
         widget=forms.Textarea(
-            attrs={"rows": 8, "spellcheck": "false", "placeholder": "budi88\nsari21; 0812 3456 7890"}
+            attrs={
+                "rows": 8,
+                "spellcheck": "false",
+                "maxlength": MOST_SENT,
+                "placeholder": "budi88\nsari21; 0812 3456 7890",
+            }
         ),
     )
     file = forms.FileField(
@@ -82,7 +103,7 @@ class AddManyForm(OnceForm):
         allow_empty_file=True,  # the reader says what is wrong with it
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xls,.ods"}),
     )
-    note = forms.CharField(label=_("Note (optional)"), max_length=300, required=False)
+    note = _note(help_text=FOR_ADMINS)
     is_permanent = _permanent()
 
     most = MOST_ENTRIES
@@ -145,3 +166,9 @@ class SettingsForm(forms.ModelForm):
         if not self.cleaned_data["grace_days"]:
             raise forms.ValidationError(_("At least one day."))
         return self.cleaned_data["grace_days"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and cleaned["warning_days"] >= cleaned["grace_days"]:
+            self.add_error("warning_days", _("Fewer than the grace days: the warning comes before the end."))
+        return cleaned

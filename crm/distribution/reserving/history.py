@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.apps import apps
+from django.db.models import BooleanField, Case, Exists, OuterRef, When
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
+from crm.distribution.conflict_log import Conflict, ConflictQuerySet
 from crm.distribution.timeline import MOST_MOMENTS
+from crm.registry import modules
 from crm.reservations.models import Reservation
 
 OPERATIONS: dict[str, Promise] = {
@@ -54,6 +57,20 @@ def history(reservation: Reservation) -> list[Moment]:
         )
         for event, context in zip(events, contexts, strict=True)
     ]
+
+
+def conflicts_of(reservation: Reservation) -> ConflictQuerySet:
+    """The newest first, each with `is_there`: whether its record still is."""
+    there = Case(
+        *(
+            When(module=module.key, then=Exists(module.Record.objects.filter(pk=OuterRef("record_id"))))
+            for module in modules()
+        ),
+        default=False,
+        output_field=BooleanField(),
+    )
+    found = Conflict.objects.filter(reservation=reservation).select_related("staff", "closed_by")
+    return found.annotate(is_there=there)
 
 
 def _what(operation: str | None, status: str, is_permanent: bool) -> str | Promise:

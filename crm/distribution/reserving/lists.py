@@ -45,7 +45,10 @@ def default_order(status: str) -> list[Any]:
     return DEFAULT_ORDERS.get(status, [STANDING_FIRST, "-since", "-pk"])
 
 
-def _status(status: str) -> str:
+def status_label(status: str, decided_by: int | None, staff: int) -> str:
+    """What the status is called; what the owner has rejected was withdrawn."""
+    if status == Reservation.Status.REJECTED and decided_by == staff:
+        return str(_("Withdrawn"))
     return str(Reservation.Status(status).label)
 
 
@@ -62,7 +65,7 @@ COLUMNS = [
     Column("phone", _("Phone"), ("phone",), in_file_only=True),
     Column("product", _("Product"), ("product__name",), in_file_only=True),
     Column("staff", _("Owner"), ("staff__name", "staff__username"), _person, sort="staff"),
-    Column("status", _("Status"), ("status",), _status, sort="ends"),
+    Column("status", _("Status"), ("status", "decided_by_id", "staff_id"), status_label, sort="ends"),
     Column("ends", _("Ends"), ("ends_on",), in_file_only=True),
     Column("permanent", _("Permanent"), ("is_permanent",), _yes, in_file_only=True),
     Column("since", _("Since"), ("since",), sort="-since"),

@@ -9,8 +9,10 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from crm.distribution.imports.contract import SAMPLE_ROWS
 from crm.distribution.imports.mapping import suggest_mapping
-from crm.distribution.imports.reading import ROWS_LIMITS, Inspection, UnreadableFile, inspect_file, read_rows
+from crm.distribution.imports.reading import ROWS_LIMITS, Inspection, Row, UnreadableFile, inspect_file, read_rows
+from crm.distribution.imports.vocabulary import count_known
 from crm.errors import Refused
 from crm.reservations.entries import MOST_ENTRIES, Entry
 
@@ -21,13 +23,24 @@ _BEHIND_THE_ID = re.compile(r"[\t;,]")
 
 
 def entries_of_text(text: str) -> list[Entry]:
-    """One for each line that is not blank."""
-    found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        customer_id, *phone = (part.strip() for part in _BEHIND_THE_ID.split(line, maxsplit=1))
-        if line.strip():
-            found.append(_entry(number, customer_id, *phone))
-    return found
+    """One for each line that is not blank. A first line that names the columns is none of them: it says where the
+    customer id and the phone stand, which else are the first and the second.
+    """
+    lines = enumerate(text.splitlines(), start=1)
+    rows = [Row(number, _BEHIND_THE_ID.split(line), None) for number, line in lines if line.strip()]
+    columns: tuple[int | None, int | None] = (0, 1)
+    if rows and names_columns(rows):
+        header, *rows = rows
+        mapping = suggest_mapping(header.cells, rows[:SAMPLE_ROWS], settings.PHONE_REGION)
+        if (mapping.customer_id, mapping.phone) != (None, None):
+            columns = mapping.customer_id, mapping.phone
+    return [_entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
+
+
+def names_columns(rows: list[Row]) -> bool:
+    """Whether the first row is a header, by its words alone: the names of customers are anything."""
+    widest = max(sum(bool(cell.strip()) for cell in row.cells) for row in rows)
+    return count_known(rows[0].cells) >= min(2, widest)
 
 
 def entries_of_file(content: Iterable[bytes], name: str) -> list[Entry]:

@@ -6,31 +6,20 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from crm.accounts.access import SignedInRequest, admin_page
-from crm.distribution.conflict_log import RESOLUTIONS
-from crm.distribution.models import Conflict
 from crm.distribution.reserving.access import get_reservation_for
-from crm.distribution.reserving.actions import (
-    ACTIONS,
-    OF_STATUS,
-    Chosen,
-    fingerprint,
-    offered_for,
-    offered_over,
-    offers,
-)
+from crm.distribution.reserving.actions import ACTIONS, OF_STATUS, offered_for, offered_over, offers
 from crm.distribution.reserving.covered import NAMED, matching, naming, records_of
 from crm.distribution.reserving.figures import TEAM
-from crm.distribution.reserving.history import history
+from crm.distribution.reserving.history import conflicts_of, history
 from crm.distribution.reserving.lists import ReservationList
 from crm.distribution.reserving.nights import next_run
+from crm.distribution.reserving.selection import Chosen, fingerprint
 from crm.distribution.views.attempt import attempt
 from crm.distribution.views.exports import export
-from crm.errors import Refused
 from crm.pages import go_to, page_of, render_invalid, render_page
 from crm.reservations.services import settings_of_reservations
 
@@ -79,14 +68,15 @@ def reservation(request: SignedInRequest, pk: int) -> HttpResponse:
     if show and show not in NAMED:
         raise Http404
     page = page_of(request, naming(shown, show) if show else matching(shown))
-    conflicts = Conflict.objects.filter(reservation=shown).select_related("staff", "reserved_by", "closed_by")
+    conflicts = list(conflicts_of(shown)[: MOST_CONFLICTS + 1])
     context = {
         "reservation": shown,
         "show": show,
         "tabs": RECORD_TABS,
         "page": page,
         "records": records_of(page),
-        "conflicts": [(each, RESOLUTIONS.get(each.resolution, each.resolution)) for each in conflicts[:MOST_CONFLICTS]],
+        "conflicts": conflicts[:MOST_CONFLICTS],
+        "has_more_conflicts": len(conflicts) > MOST_CONFLICTS,
         "history": history(shown),
         "offers": offered_for(shown),
         "today": timezone.localdate(),
@@ -100,23 +90,18 @@ def act(request: SignedInRequest, verb: str) -> HttpResponse:
     """Both steps of an action on chosen ones."""
     if verb not in ACTIONS:
         raise Http404
-    action = ACTIONS[verb]
-    chosen, confirmed = Chosen(request, action.fits), "token" in request.POST
-    data = request.POST if confirmed else None
-    form = action.form(data, initial={"expected": fingerprint(chosen.reservations)})
+    action, confirmed = ACTIONS[verb], "token" in request.POST
+    chosen = Chosen(request, action.fits)
+    form = action.form(request.POST if confirmed else None, initial={"expected": fingerprint(chosen.reservations)})
     undone: list[str] = []
 
     def run() -> str:
-        frozen = chosen.frozen()
-        if fingerprint(frozen) != form.cleaned_data["expected"]:
-            raise Refused(_("These reservations have changed since they were shown. Nothing was changed; look again."))
-        done, problems = action.take(frozen, form.cleaned_data, request.user)
-        undone.extend(problems)
+        reservations = chosen.as_shown(form.cleaned_data["expected"])
+        done, undone[:] = action.take(reservations, form.cleaned_data, request.user)
         return done
 
     if confirmed and form.is_valid() and attempt(request, form, run):
-        if undone:
-            messages.warning(request, format_html_join(mark_safe("<br>"), "{}", ((line,) for line in undone)))
+        warn_lines(request, undone)
         return go_to(chosen.next)
     context = {"action": action, "chosen": chosen, "form": form}
     if confirmed:
@@ -124,6 +109,12 @@ def act(request: SignedInRequest, verb: str) -> HttpResponse:
         form.data = {**request.POST.dict(), "expected": fingerprint(chosen.reservations)}
         return render_invalid(request, "reservations/action.html", context, piece="action-form")
     return render_page(request, "reservations/action.html", context, pieces=["dialog"])
+
+
+def warn_lines(request: SignedInRequest, lines: list[str]) -> None:
+    """What was not done, one below the other; nothing where all was."""
+    if lines:
+        messages.warning(request, format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines)))
 
 
 @require_safe

@@ -3,7 +3,7 @@
 from django import template
 from django.utils.functional import Promise
 
-from crm.distribution.conflict_list import how
+from crm.distribution.conflict_filter import how
 from crm.distribution.conflict_log import Conflict
 from crm.registry import get_module
 

@@ -4,14 +4,12 @@ An action on chosen rows has two steps under one URL: the first post shows what 
 token of that form, does it.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -199,7 +197,12 @@ def said_recalled(done: Returned) -> str:
 
 
 def said_handed_over(done: Returned) -> str:
-    """ "3 records handed to those who have reserved them. 1 stays: a third person has reserved the customer too." """
+    """ "3 records handed to those who have reserved them. 1 stays: a third person has reserved the customer too."
+
+    Raises Refused when nothing was handed over, and says why.
+    """
+    if not done.count:
+        raise Refused(_with_others(_("Nothing was handed over."), done.skipped, not_in_conflict(), done.reserved))
     text = ngettext(
         "%(n)d record handed to the one who has reserved it.",
         "%(n)d records handed to those who have reserved them.",
@@ -246,15 +249,6 @@ def _assign_form(selection: Selection, data: Any) -> AssignForm:
     return AssignForm(data, database=_database_of(selection), initial=initial)
 
 
-def owners_of(selection: Selection) -> list[tuple[User, int]]:
-    """Who has reserved the customers of those in conflict, and of how many each."""
-    counts: Counter[int] = Counter()
-    for part in selection.parts:
-        owned = part.in_conflict().order_by().values_list("reservation__staff").annotate(n=Count("pk"))
-        counts.update(dict(owned))
-    return [(user, counts[user.pk]) for user in User.objects.filter(pk__in=counts).order_by("pk")]
-
-
 ACTIONS = {
     "assign": Action(
         title=gettext_lazy("Assign records"),
@@ -283,9 +277,12 @@ ACTIONS = {
         icon="hand-raised",
         form=lambda selection, data: ConfirmForm(data, initial=_initial(selection)),
         run=_hand_over,
-        people=lambda selection: [user for user, _n in owners_of(selection)],
-        receivers=owners_of,
-        explanation=gettext_lazy("Each goes to the one who has reserved its customer, in a new batch of theirs."),
+        people=lambda selection: [user for user, _n in selection.owners],
+        receivers=lambda selection: [(user, n) for user, n in selection.owners if n],
+        explanation=gettext_lazy(
+            "Each goes to the one who has reserved its customer, in a new batch of theirs. What a third person has "
+            "reserved too stays where it is."
+        ),
     ),
     "keep": Action(
         title=gettext_lazy("Keep in spite of the reservation"),

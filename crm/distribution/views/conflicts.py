@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from crm.accounts.access import SignedInRequest, admin_page
 from crm.accounts.models import User
 from crm.distribution.assignment import Returned, recall_records
-from crm.distribution.conflict_counts import per_day, per_person
+from crm.distribution.conflict_counts import summary_of
 from crm.distribution.conflict_list import ConflictList
 from crm.distribution.conflicts import Kept, hand_to_owners, in_each_module, keep_records
 from crm.distribution.querysets import RecordQuerySet
@@ -30,8 +30,10 @@ def conflicts(request: SignedInRequest) -> HttpResponse:
     """The log, or its counts for each day or staff member, as `?by=` says."""
     listed = ConflictList(request)
     context: dict[str, Any] = {"list": listed, "team": TEAM}
-    if count := {"day": per_day, "person": per_person}.get(listed.by):
-        context["lines"] = count(listed)
+    if listed.by:
+        summary = summary_of(listed)
+        page = summary.page(request)
+        context |= {"headings": summary.headings, "page": page, "lines": summary.lines(page)}
     return render_page(request, "distribution/conflicts.html", context, pieces=["list"])
 
 

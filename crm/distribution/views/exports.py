@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from crm.accounts.access import SignedInRequest, admin_page, staff_page
 from crm.distribution.access import get_batch_for
 from crm.distribution.columns import Cell, Column, work_columns
+from crm.distribution.conflict_counts import summary_of
 from crm.distribution.conflict_list import ConflictList
 from crm.distribution.exports import MOST_XLSX_ROWS, csv_lines, read_cells, xlsx_file
 from crm.distribution.listing import Listing
@@ -51,7 +52,12 @@ def batches(request: SignedInRequest, module: Module, format: str) -> HttpRespon
 @require_safe
 @admin_page
 def conflicts(request: SignedInRequest, format: str) -> HttpResponseBase:
-    return _export_listing(request, ConflictList(request), format)
+    """The log, or its counts for each day or staff member, as `?by=` says."""
+    listed = ConflictList(request)
+    if not listed.by:
+        return _export_listing(request, listed, format)
+    summary = summary_of(listed)
+    return send_file(request, summary.headings, summary.cells, format, name=f"conflicts-per-{listed.by}")
 
 
 @require_safe
@@ -81,16 +87,22 @@ def export(
     request: SignedInRequest, rows: QuerySet, columns: Sequence[Column], format: str, *, name: str, total: int
 ) -> HttpResponseBase:
     """The rows as a file of that format; back with a word to the list if a workbook cannot have so many."""
-    if format not in ("csv", "xlsx"):
-        raise Http404
     if format == "xlsx" and total > MOST_XLSX_ROWS:
         text = _(
             "An Excel file holds up to %(most)s rows, and this list has more. Take the CSV file, or filter the list."
         )
         messages.error(request, text % {"most": number_format(MOST_XLSX_ROWS, force_grouping=True)})
         return go_to(came_from(request, "/"))
-    header = [str(column.label) for column in columns]
-    cells = _noted(request, read_cells(rows, columns), f"{name}.{format}")
+    return send_file(request, [str(column.label) for column in columns], read_cells(rows, columns), format, name=name)
+
+
+def send_file(
+    request: SignedInRequest, header: Sequence[str], rows: Iterable[Sequence[Cell]], format: str, *, name: str
+) -> HttpResponseBase:
+    """The rows of cells as a file of that format."""
+    if format not in ("csv", "xlsx"):
+        raise Http404
+    cells = _noted(request, rows, f"{name}.{format}")
     file_name = f"{name}-{timezone.localdate():%Y-%m-%d}.{format}"
     if request.method == "HEAD":
         return HttpResponse()

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from crm.accounts.access import SignedInRequest, owner_page
 from crm.distribution.forms import SettingsForm
@@ -45,10 +46,12 @@ def module_settings(request: SignedInRequest) -> HttpResponse:
     return go_to(request.path)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @owner_page
 def reservation_settings(request: SignedInRequest) -> HttpResponse:
-    """How long reservations last, of all products that do not say so themselves."""
+    """How long reservations last, of all products that do not say so themselves: a card of the settings' page."""
+    if request.method != "POST":
+        return redirect("module_settings")
     context = _cards("reservations", request.POST)
     form = context["reservations"]
     if not form.is_valid():
