@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,18 +11,21 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from crm.accounts.models import User
 from crm.distribution.assignment import assign_random, transfer_records
 from crm.distribution.holdings import holding, work_of
+from crm.distribution.reserving.figures import TEAM
 from crm.figures import Figure, figures, get_figure
 from crm.home.demo import seed
 from crm.registry import Module, get_module, modules
+from crm.reservations.models import Reservation
 from tests.distribution.sql import ask, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of, fill
 from tests.factories.products import ProductFactory
-from tests.factories.reservations import take
+from tests.factories.reservations import ReservationFactory, take
 
 pytestmark = pytest.mark.django_db
 
@@ -622,6 +626,10 @@ def demo(db) -> dict[str, User]:
         for state, count in (("available", 2), ("assigned", 3)):
             take(*module.Record.objects.filter(status=state).order_by("pk")[:count])
         run(f'DELETE FROM "{table}" WHERE id = (SELECT max(id) FROM "{table}" WHERE status = \'assigned\')')
+    sari = people["sari"]
+    ReservationFactory(staff=sari, status="rejected")
+    ReservationFactory(staff=sari, status="expired")
+    ReservationFactory(staff=sari, since=timezone.now() - timedelta(days=27))
     return people
 
 
@@ -635,8 +643,10 @@ def subjects_of(figure: Figure, user: User) -> list:
     """What the figure is shown of, to this person."""
     kind = figure.name.split(".")[0]
     staff = list(User.objects.working()) if user.is_admin else [user]
-    if figure.name == "staff.requests":
+    if figure.name in ("staff.requests", "staff.reservations"):
         return staff
+    if figure.name.startswith("mine.reservations."):
+        return [user]
     concerned = [each for each in modules() if each.policy.validates or not figure.name.endswith("marked_invalid")]
     return {
         "database": lambda: [each for module in modules() for each in module.Database.objects.all()],
@@ -646,6 +656,9 @@ def subjects_of(figure: Figure, user: User) -> list:
         "mine": lambda: [holding(module, user) for module in modules()],
         "follow_ups": lambda: [work_of(user)],
         "notices": lambda: [user],
+        "reservations": lambda: [TEAM],
+        "conflicts": lambda: [TEAM],
+        "reservation": lambda: list(Reservation.objects.all()),
         "products": list,
     }[kind]()
 
@@ -681,7 +694,8 @@ def rows_on_list(text: str) -> int:
     return shown.count("<tr") - shown.count("<thead")
 
 
-ADMIN_FIGURES = ("database.", "module.", "batch.", "staff.", "notices.")
+ADMIN_FIGURES = ("database.", "module.", "batch.", "staff.", "notices.", "reservations.", "reservation.")
+ADMIN_FIGURES += tuple(f"conflicts.{name}" for name in ("all", "open", "resolved", "today", "this_week", "this_month"))
 STAFF_FIGURES = ("batch.current", "batch.archived", "mine.", "follow_ups.", "notices.")
 
 
