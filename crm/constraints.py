@@ -69,7 +69,7 @@ class CompositeForeignKey(BaseConstraint):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, CompositeForeignKey):
             return self.deconstruct() == other.deconstruct()
-        return NotImplemented  # Python's word for: ask the other one
+        return NotImplemented  # nothing is left undone: it is Python's word for “ask the other one”
 
     __hash__ = BaseConstraint.__hash__
 

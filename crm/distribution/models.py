@@ -1,6 +1,7 @@
 """Databases, batches and records: what every module has, written once.
 
-The rules are those of docs/domain.md. A state that must not exist is refused by PostgreSQL; the stored counts
+One subject, and long because of its constraints and indexes, which Django wants where the tables are: what PostgreSQL
+keeps of a record's life. The rules are those of docs/domain.md. A state that must not exist is refused by PostgreSQL; the stored counts
 are kept by the triggers of `crm.distribution.triggers` and by nothing else.
 """
 
@@ -23,74 +24,37 @@ from crm.distribution.desk import ModuleSettings, SavedView, Submission
 from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
 from crm.distribution.names import name_order, name_words
 from crm.distribution.querysets import NO_STATES, WORK_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
+from crm.distribution.states import (
+    ASKED_BY_STATES,
+    NO_CONFLICT,
+    NO_VALIDATION,
+    NO_WORK,
+    Reach,
+    Response,
+    Status,
+    Validation,
+)
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key
 from crm.registry import Module, module_of
 
 __all__ = [
+    "NO_VALIDATION",
+    "NO_WORK",
     "BaseBatch",
     "BaseDatabase",
     "BaseRecord",
     "Conflict",
     "LeftOutRow",
     "ModuleSettings",
+    "Reach",
+    "Response",
     "SavedView",
     "Status",
     "Submission",
     "Upload",
     "UploadPart",
+    "Validation",
 ]
-
-
-class Status(models.TextChoices):
-    """The state of a record's assignment, and nothing else."""
-
-    AVAILABLE = "available", _("Available")
-    RESERVED = "reserved", _("Reserved")
-    REQUESTED = "requested", _("Requested")
-    ASSIGNED = "assigned", _("Assigned")
-    ARCHIVED = "archived", _("Archived")
-    INVALID = "invalid", _("Old status")
-    """Deprecated: only old data brings it in; nothing here writes it."""
-
-    @classmethod
-    def of_the_pool(cls) -> list["Status"]:
-        """With nobody: no assignee, no batch."""
-        return [cls.AVAILABLE, cls.RESERVED, cls.REQUESTED]
-
-
-class Reach(models.TextChoices):
-    """What became of a WhatsApp message; in brackets what staff call it."""
-
-    REACHABLE = "reachable", _("Reachable (ada)")
-    ONE_TICK = "one_tick", _("One tick (ceklis 1)")
-    UNREACHABLE = "unreachable", _("Unreachable (tidak)")
-
-
-class Response(models.TextChoices):
-    YES = "yes", _("Yes")
-    NO = "no", _("No")
-
-
-class Validation(models.TextChoices):
-    VALID = "valid", _("Valid")
-    INVALID = "invalid", _("Invalid")
-
-
-# What a staff member has noted about a record. It goes along when the record is transferred, and is cleared when the
-# record returns to the pool; the history keeps it.
-NO_WORK = {"reach": "", "response": "", "responded_at": None, "note": "", "follow_up_on": None, "worked_at": None}
-NO_VALIDATION = {"validation": "", "validation_reason": "", "validated_at": None, "validated_by": None}
-
-NO_CONFLICT: dict[str, Any] = {
-    "reservation": None,
-    "is_reservation_conflict": False,
-    "invalid_reason": "",
-    "kept_despite": [],
-    "kept_note": "",
-}
-
-ASKED_BY_STATES = ("reach", "response", "validation")
-"""What all of WORK_STATES but those about a day are about."""
 
 # The stored counts. Only the triggers write them.
 DATABASE_COUNTS = (

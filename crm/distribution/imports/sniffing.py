@@ -75,7 +75,7 @@ def _kind_of_zip(path: Path, limits: Limits) -> str:
                 raise UnreadableFile(PROTECTED)
             names = {part.filename for part in parts}
             mimetype = _start_of_part(archive, "mimetype") if "mimetype" in names else b""
-    # zipfile raises NotImplementedError for a compression that it does not know.
+    # Nothing is left undone: zipfile raises NotImplementedError for a compression that it does not know.
     except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError) as error:
         raise UnreadableFile(DAMAGED, repr(error)) from error
     if b"opendocument.spreadsheet" in mimetype:
