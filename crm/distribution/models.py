@@ -1,8 +1,8 @@
 """Databases, batches and records: what every module has, written once.
 
 One subject, and long because of its constraints and indexes, which Django wants where the tables are: what PostgreSQL
-keeps of a record's life. The rules are those of docs/domain.md. A state that must not exist is refused by PostgreSQL; the stored counts
-are kept by the triggers of `crm.distribution.triggers` and by nothing else.
+keeps of a record's life. The rules are those of docs/domain.md. A state that must not exist is refused by PostgreSQL;
+the stored counts are kept by the triggers of `crm.distribution.triggers` and by nothing else.
 """
 
 from typing import Any, ClassVar
