@@ -1,16 +1,22 @@
 # Fifty. `make run` starts everything, `make test` proves it; both set up what they need first.
 #
-# Needs Python 3.11 or newer, make and a package index. Paths are relative, so that a checkout may lie
+# Needs Linux, Python 3.11 to 3.14, make and a package index. Paths are relative, so that a checkout may lie
 # anywhere. What is installed is remembered by a copy of its lock file, written when the installation
 # has succeeded: a second run does nothing, a changed lock or an interrupted installation installs again.
 
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run install install-dev test check bench soak venv python-packages python-packages-dev node-packages
+.PHONY: help run install install-dev test check lock bench soak venv python-packages python-packages-dev node-packages
 
 PYTHON_CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 VENV_PYTHON = .venv/bin/python
-PIP_INSTALL = $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
+# The lock is copied, not resolved: `--no-deps`. A resolver takes the extra of a locked package (`coverage[toml]`) for
+# its newest version, which has no hash here, and a lock that worked yesterday fails. What a lock lacks is said afterwards.
+PIP = $(VENV_PYTHON) -m pip --quiet --no-input --disable-pip-version-check
+PIP_INSTALL = $(PIP) install --require-hashes --no-deps
+CHECK_LOCK = { $(VENV_PYTHON) -m pip check >.venv/check.txt || { cat .venv/check.txt >&2; false; }; } && \
+	$(VENV_PYTHON) crm/runtime/locked.py
+COMPILE = .venv/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 NPM_CI = ci --loglevel=error --ignore-scripts --cache .local/npm-cache
 
 help: ## what the commands do
@@ -40,26 +46,35 @@ bench: install-dev ## the measurements, as ratios
 soak: install-dev ## random operations for MINUTES=10, and after each all that must hold
 	@SOAK_MINUTES=$(or $(MINUTES),10) exec $(VENV_PYTHON) -m pytest tests/properties/test_life_of_records.py -s $(ARGS)
 
+lock: venv ## renew the lock files when pyproject.toml or package.json has changed; ARGS=--upgrade takes the newest of all
+	$(PIP) install 'uv~=0.13.9'
+	$(COMPILE) --universal $(ARGS) pyproject.toml -o requirements.txt
+	$(COMPILE) --universal $(ARGS) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	npm install --package-lock-only --ignore-scripts --cache .local/npm-cache
+
 venv:
 	@if [ -e .venv/.complete ] && $(VENV_PYTHON) -c '' 2>/dev/null; then exit 0; fi; \
 	for python in $(PYTHON_CANDIDATES); do \
-		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then \
 			echo "Making .venv with $$("$$python" --version)"; \
 			"$$python" -m venv --clear .venv && : > .venv/.complete; exit; \
 		fi; \
 	done; \
-	echo "Fifty needs Python 3.11 or newer; tried: $(PYTHON_CANDIDATES). Name one: make $(MAKECMDGOALS) PYTHON=..." >&2; \
+	echo "Fifty needs Python 3.11, 3.12, 3.13 or 3.14, with its venv module; tried: $(PYTHON_CANDIDATES)." >&2; \
+	echo "Debian, Ubuntu: apt-get install python3 python3-venv. Or name one: make $(MAKECMDGOALS) PYTHON=..." >&2; \
 	exit 1
 
 python-packages: venv
 	@cmp -s requirements.txt .venv/.installed || { \
 		echo "Installing the Python packages"; \
-		$(PIP_INSTALL) -r requirements.txt && cp requirements.txt .venv/.installed; }
+		$(PIP_INSTALL) -r requirements.txt && $(CHECK_LOCK) requirements.txt && \
+		cp requirements.txt .venv/.installed; }
 
 python-packages-dev: venv
 	@cmp -s requirements-dev.txt .venv/.installed-dev || { \
 		echo "Installing the Python packages, with those for development"; \
-		$(PIP_INSTALL) -r requirements-dev.txt && cp requirements-dev.txt .venv/.installed-dev; }
+		$(PIP_INSTALL) -r requirements-dev.txt && $(CHECK_LOCK) requirements-dev.txt dev && \
+		cp requirements-dev.txt .venv/.installed-dev; }
 
 # Without npm on the machine, a wheel brings one, which is told to trust whom the machine trusts.
 # `npm ci` begins by removing node_modules, and with it the copy of the lock file.

@@ -16,8 +16,7 @@ from django.utils.translation import ngettext
 
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
-from crm.distribution.assignment import back_to_pool
-from crm.distribution.coverage import not_for
+from crm.distribution.coverage import back_to_pool, not_for
 from crm.distribution.draw import TooFew, check_in_use, draw
 from crm.distribution.models import ModuleSettings, Status
 from crm.distribution.settings import settings_of

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection, models
-from django.db.models import Func, OuterRef, Subquery
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
@@ -18,7 +16,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.distribution.coverage import covering, not_for
+from crm.distribution.coverage import back_to_pool, not_for
 from crm.distribution.draw import TooFew, check_in_use, draw
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
 from crm.distribution.querysets import RecordQuerySet
@@ -186,26 +184,6 @@ def hand_on(
     batches = list(Batch.objects.filter(pk__in=into.values()).select_related("database", "staff").order_by("pk"))
     _tell_received([(batch, batch.received_count) for batch in batches])
     return batches
-
-
-def back_to_pool(model: type[BaseRecord], ids: list[int]) -> int:
-    """The one way back: clears what an assignment left and draws a new lottery number. Returns how many rows.
-
-    Reserved if a reservation covers it, else available. The rows must be locked by the caller.
-    """
-    floor = module_of(model).Database.objects.filter(pk=OuterRef("database_id"))
-    # Above the floor, exponentially distributed: as likely to be drawn next as any record that never left.
-    fresh = Func(template="(-ln(1 - random()))", output_field=models.FloatField())
-    clean = {**model.CLEARED_IN_POOL, "lottery": Subquery(floor.values("lottery_floor")) + fresh}
-    covered = covering(model, ids)
-    freed = model.objects.with_ids(set(ids) - covered.keys()).update(**{**clean, "status": Status.AVAILABLE})
-    kept = 0
-    if covered:
-        pairs = "SELECT v FROM unnest(%s::bigint[], %s::bigint[]) AS pair(r, v)"
-        named = f'{pairs} WHERE r = "{model._meta.db_table}".id'
-        by_record = RawSQL(named, [list(covered), list(covered.values())])  # noqa: S611 (the model's own name)
-        kept = model.objects.with_ids(covered).update(**{**clean, "status": Status.RESERVED, "reservation": by_record})
-    return freed + kept
 
 
 def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch | None) -> None:

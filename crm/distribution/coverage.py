@@ -23,12 +23,15 @@ from crm.registry import module_of
 from crm.reservations.covering import covers, matches
 from crm.reservations.models import Reservation
 
+# As likely to be drawn next as any record that never left the pool (docs/adr/0004).
+FRESH_LOTTERY = """(SELECT lottery_floor FROM "{databases}" d WHERE d.id = r.database_id) - ln(1 - random())"""
+
 # One statement: the rows that differ from what the reservations say, and only those.
 AGAINST = "c.staff_id <> r.assignee_id AND NOT c.reservation_id = ANY(r.kept_despite)"
 SETTLE = """
     WITH cover AS MATERIALIZED (
         SELECT record_id, reservation_id, staff_id FROM ({covers}) AS c
-        WHERE record_id = ANY(%(ids)s) AND NOT reservation_id = ANY(%(without)s)
+        WHERE record_id = ANY(%(ids)s::bigint[]) AND NOT reservation_id = ANY(%(without)s::bigint[])
     ), wanted AS (
         SELECT r.id, r.status AS was, r.is_reservation_conflict AS flagged,
                coalesce(min(c.reservation_id) FILTER (WHERE c.reservation_id = r.reservation_id),
@@ -39,7 +42,7 @@ SETTLE = """
                    WHERE c.staff_id <> r.assignee_id AND c.reservation_id = ANY(r.kept_despite)
                ), '{{}}') AS kept
         FROM "{records}" r LEFT JOIN cover c ON c.record_id = r.id
-        WHERE r.id = ANY(%(ids)s) AND r.status IN ('available', 'reserved', 'assigned')
+        WHERE r.id = ANY(%(ids)s::bigint[]) AND r.status IN ('available', 'reserved', 'assigned')
         GROUP BY r.id
     ), named AS (
         SELECT w.*, CASE WHEN w.was = 'assigned' THEN w.conflicting ELSE w.covering END AS reservation_id,
@@ -58,10 +61,7 @@ SETTLE = """
         invalid_reason = n.reason,
         kept_despite = n.kept,
         kept_note = CASE WHEN n.kept = '{{}}' THEN '' ELSE r.kept_note END,
-        -- As likely to be drawn next as any record that never left the pool.
-        lottery = CASE WHEN n.was = 'reserved' AND n.status = 'available'
-                       THEN (SELECT lottery_floor FROM "{databases}" d WHERE d.id = r.database_id) - ln(1 - random())
-                       ELSE r.lottery END
+        lottery = CASE WHEN n.was = 'reserved' AND n.status = 'available' THEN {fresh_lottery} ELSE r.lottery END
     FROM named n
     WHERE r.id = n.id
           AND (r.status, r.reservation_id, r.is_reservation_conflict, r.invalid_reason, r.kept_despite)
@@ -69,9 +69,26 @@ SETTLE = """
     RETURNING r.id, r.assignee_id, n.was, r.status, n.flagged, r.is_reservation_conflict
 """
 
+# One statement for covered and for uncovered records alike, however many they are.
+BACK_TO_POOL = """
+    UPDATE "{records}" r SET
+        {cleared},
+        status = CASE WHEN c.reservation_id IS NULL THEN 'available' ELSE 'reserved' END,
+        reservation_id = c.reservation_id,
+        lottery = {fresh_lottery}
+    FROM unnest(%(ids)s::bigint[]) AS back (id)
+    LEFT JOIN (
+        SELECT record_id, min(reservation_id) AS reservation_id FROM ({covers}) AS c
+        WHERE record_id = ANY(%(ids)s::bigint[]) GROUP BY record_id
+    ) AS c ON c.record_id = back.id
+    WHERE r.id = back.id
+    RETURNING r.id
+"""
+
 # Whose names it writes: they stay what they are until the transaction ends.
 NAMED = """
-    SELECT 1 FROM accounts_user WHERE id IN (SELECT staff_id FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s))
+    SELECT 1 FROM accounts_user
+    WHERE id IN (SELECT staff_id FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s::bigint[]))
     ORDER BY id FOR KEY SHARE
 """
 
@@ -84,7 +101,7 @@ KEEP = """
     FROM (
         SELECT c.record_id, array_agg(c.reservation_id ORDER BY c.reservation_id) AS reservations
         FROM ({covers}) AS c JOIN "{records}" held ON held.id = c.record_id
-        WHERE c.record_id = ANY(%(ids)s) AND c.staff_id <> held.assignee_id
+        WHERE c.record_id = ANY(%(ids)s::bigint[]) AND c.staff_id <> held.assignee_id
         GROUP BY 1
     ) AS o
     WHERE r.id = o.record_id AND r.is_reservation_conflict
@@ -127,11 +144,25 @@ def settle(model: Any, ids: Collection[int], *, without: Collection[int] = ()) -
     )
 
 
+def back_to_pool(model: Any, ids: Collection[int]) -> int:
+    """The one way back: clears what an assignment left and draws a new lottery number. Returns how many rows.
+
+    Reserved if a reservation covers it, naming the oldest that does, else available. The rows must be locked by the
+    caller, in a statement before this one.
+    """
+    cleared = {
+        model._meta.get_field(name).column: value
+        for name, value in model.CLEARED_IN_POOL.items()
+        if name != "reservation"
+    }
+    return len(_ask(model, BACK_TO_POOL, {"ids": list(ids), **cleared}, cleared=cleared))
+
+
 def match_ids(model: Any, reservation_ids: Collection[int]) -> list[int]:
     """The keys of the records that these reservations match, whether they are active or not."""
     found = _ask(
         model,
-        "SELECT DISTINCT record_id FROM ({matches}) AS m WHERE reservation_id = ANY(%(ids)s)",
+        "SELECT DISTINCT record_id FROM ({matches}) AS m WHERE reservation_id = ANY(%(ids)s::bigint[])",
         {"ids": list(reservation_ids)},
     )
     return [pk for (pk,) in found]
@@ -156,21 +187,12 @@ def cover_database(database: Any) -> int:
     return settle(model, [pk for (pk,) in found]).reserved
 
 
-def covering(model: Any, ids: Collection[int]) -> dict[int, int]:
-    """Those of the records that are covered, each with the oldest reservation that covers it."""
-    rows = _ask(
-        model,
-        "SELECT record_id, min(reservation_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) GROUP BY 1",
-        {"ids": list(ids)},
-    )
-    return dict(rows)
-
-
 def owners(model: Any, ids: Collection[int]) -> dict[int, list[int]]:
     """Those of the records that are covered, each with the staff members who have reserved it."""
     rows = _ask(
         model,
-        "SELECT record_id, array_agg(DISTINCT staff_id) FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) GROUP BY 1",
+        "SELECT record_id, array_agg(DISTINCT staff_id) FROM ({covers}) AS c"
+        " WHERE record_id = ANY(%(ids)s::bigint[]) GROUP BY 1",
         {"ids": list(ids)},
     )
     return dict(rows)
@@ -180,7 +202,8 @@ def not_for(model: Any, ids: Collection[int], staff_id: int) -> set[int]:
     """Those of the records whose customer somebody else than this staff member has reserved."""
     rows = _ask(
         model,
-        "SELECT DISTINCT record_id FROM ({covers}) AS c WHERE record_id = ANY(%(ids)s) AND staff_id <> %(staff)s",
+        "SELECT DISTINCT record_id FROM ({covers}) AS c"
+        " WHERE record_id = ANY(%(ids)s::bigint[]) AND staff_id <> %(staff)s",
         {"ids": list(ids), "staff": staff_id},
     )
     return {pk for (pk,) in rows}
@@ -191,16 +214,19 @@ def keep_in_spite(model: Any, ids: Collection[int], note: str) -> int:
     return len(_ask(model, KEEP, {"ids": list(ids), "note": note}))
 
 
-def _ask(model: Any, text: str, values: dict[str, Any]) -> list[Any]:
+def _ask(model: Any, text: str, values: dict[str, Any], *, cleared: Collection[str] = ()) -> list[Any]:
+    databases = module_of(model).Database._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
             text.format(
                 covers=covers(model),
                 matches=matches(model),
                 records=model._meta.db_table,
-                databases=module_of(model).Database._meta.db_table,
+                databases=databases,
                 against=AGAINST,
                 reservations=Reservation._meta.db_table,
+                fresh_lottery=FRESH_LOTTERY.format(databases=databases),
+                cleared=", ".join(f"{column} = %({column})s" for column in cleared),
             ),
             values,
         )

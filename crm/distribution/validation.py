@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.distribution.assignment import back_to_pool
+from crm.distribution.coverage import back_to_pool
 from crm.distribution.draw import draw
 from crm.distribution.models import NO_CONFLICT, NO_VALIDATION, Status, Validation
 from crm.distribution.querysets import RecordQuerySet

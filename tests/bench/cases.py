@@ -254,6 +254,30 @@ def _reserve_and_release(product: Product, customers: Iterator[str]) -> None:
         raise RuntimeError(f"{customer} was not reserved")
 
 
+def recalling_covered() -> Iterator[Result]:
+    """Recalling 10,000 records that somebody else has reserved, against 10,000 that nobody has."""
+    admin, _owner = people()
+    database = make_database(20_000)
+    records = MEMBER_WD.Record.objects.filter(database=database)
+    for person in team_of(2):
+        assign_random(module=MEMBER_WD, database=database, staff=person, count=10_000, by=admin)
+    reserved, free = (list(records.held_by(person).values_list("pk", "customer_id")) for person in team_of(2))
+    _enter(database.product, [customer for _pk, customer in reserved])
+    settle()
+
+    def recall(chosen: list[tuple[int, str]]) -> float:
+        ids = [pk for pk, _customer in chosen]
+        seconds, answers = [], []
+        for _ in range(3):
+            taken = partial(recall_records, records=MEMBER_WD.Record.objects.with_ids(ids), by=admin)
+            seconds.append(once(lambda taken=taken: answers.append(taken())))
+            undo(module=MEMBER_WD, key=answers[-1].undo, by=admin)
+            settle()
+        return sorted(seconds)[1]
+
+    yield Result("recalling 10,000 covered : 10,000 that nothing covers", recall(reserved), recall(free), 2.0)
+
+
 def undoing_an_import() -> Iterator[Seconds]:
     """The import of 100,000 records taken back, in seconds."""
     admin, _staff = people()
@@ -329,6 +353,7 @@ CASES = [
     pages,
     actions_on_5000,
     reservations,
+    recalling_covered,
     undoing_an_import,
     exports,
     triggers_on_bulk_update,
