@@ -6,7 +6,7 @@
 
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run install install-dev test check lock bench soak venv python-packages python-packages-dev node-packages
+.PHONY: help run install install-dev test test-quick proof check lock bench soak venv python-packages python-packages-dev node-packages
 
 PYTHON_CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 VENV_PYTHON = .venv/bin/python
@@ -29,8 +29,14 @@ install: python-packages node-packages ## set up what `make run` needs; PYTHON=p
 
 install-dev: python-packages-dev node-packages ## set up what the commands below need
 
-test: install-dev ## the whole suite, in parallel; ARGS="tests/runtime -x" passes arguments to pytest
+test: install-dev ## the suite, in parallel, in five minutes; ARGS="tests/runtime -x" passes arguments to pytest
 	@exec $(VENV_PYTHON) -m pytest -n auto $(ARGS)
+
+test-quick: install-dev ## a minute of it, for while you work: without browsers, processes, threads and random lives
+	@exec $(VENV_PYTHON) -m pytest -n auto --level quick $(ARGS)
+
+proof: install-dev ## what is long by nature: a day in three browsers, axe on every page, random lives, every module
+	@exec $(VENV_PYTHON) -m pytest -n auto --level proof $(ARGS)
 
 check: export DEMO = 1
 check: install-dev ## style, types, templates and missing migrations
@@ -44,7 +50,7 @@ bench: install-dev ## the measurements, as ratios
 	@exec $(VENV_PYTHON) -m tests.bench $(ARGS)
 
 soak: install-dev ## random operations for MINUTES=10, and after each all that must hold
-	@SOAK_MINUTES=$(or $(MINUTES),10) exec $(VENV_PYTHON) -m pytest tests/properties/test_life_of_records.py -s $(ARGS)
+	@SOAK_MINUTES=$(or $(MINUTES),10) exec $(VENV_PYTHON) -m pytest --level proof tests/properties/test_life_of_records.py -s $(ARGS)
 
 lock: venv ## renew the lock files when pyproject.toml or package.json has changed; ARGS=--upgrade takes the newest of all
 	$(PIP) install 'uv~=0.13.9'

@@ -2,6 +2,7 @@
 
 import pgtrigger
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
@@ -28,6 +29,12 @@ def flush_may_truncate():
     TransactionTestCase._fixture_teardown = teardown_with_truncate
     yield
     TransactionTestCase._fixture_teardown = teardown
+
+
+@pytest.fixture(autouse=True, scope="session")
+def passwords_are_hashed_quickly():
+    """With the hasher of the settings, which is slow on purpose; here with little work and little memory."""
+    Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 64, 1
 
 
 @pytest.fixture

@@ -381,7 +381,9 @@ def test_it_works_without_javascript(browser, browser_context_args, base_url, st
     plain.close()
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1280", "360"])
+@pytest.mark.parametrize(
+    "size", [pytest.param(WIDE, id="1280", marks=pytest.mark.proof), pytest.param(NARROW, id="360")]
+)
 def test_the_dialogs_fit_and_are_accessible(
     size, page, sign_in_as, staff, batch, assert_accessible, assert_fits, screenshot
 ):

@@ -51,6 +51,7 @@ def locked(rows):
         transaction.set_rollback(True)
 
 
+@pytest.mark.proof
 def test_eight_workers_assign_until_nothing_is_left_and_no_record_goes_to_two(workers, database, witness, admin):
     fill(database, 4000)
     witness.look()

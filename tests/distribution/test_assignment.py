@@ -546,6 +546,7 @@ def seeded():
     run("SELECT setseed(0.5)")
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("seeded")
 def test_every_record_of_the_pool_is_as_likely_to_be_drawn_also_after_a_recall(admin, staff):
     draws = Draws(next(modules()), admin, staff, returned=lambda ids: None)
@@ -555,6 +556,7 @@ def test_every_record_of_the_pool_is_as_likely_to_be_drawn_also_after_a_recall(a
     assert abs(draws.deviation_of_returned()) < 3.5
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("seeded")
 @pytest.mark.parametrize("lottery", ["random()", "1000"])
 def test_the_statistic_would_notice_a_draw_that_prefers_or_avoids_recalled_records(admin, staff, lottery):

@@ -14,7 +14,7 @@ from tests.distribution.sql import Witness, ask, run
 from tests.factories.distribution import factories_of, fill
 from tests.factories.reservations import ReservationFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_module]
 
 
 @dataclass

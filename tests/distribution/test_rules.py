@@ -7,7 +7,7 @@ from records.models import Request
 from tests.distribution.sql import ask, refused, run
 from tests.factories.reservations import ReservationFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_module]
 
 ANY = "(SELECT min(id) FROM reservations_reservation)"
 

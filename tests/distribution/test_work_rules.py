@@ -11,7 +11,7 @@ from tests.factories.notices import MutedKindFactory, NoticeFactory
 from tests.factories.records import RequestFactory
 from tests.factories.reservations import ReservationFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_module]
 
 WITHOUT_REQUESTS = [module for module in modules() if not module.policy.staff_request]
 

@@ -22,7 +22,16 @@ def seeded(db) -> dict[str, User]:
     return {user.username: user for user in User.objects.all()}
 
 
-def test_every_record_is_as_its_newest_event_has_it_and_time_has_passed(seeded):
+@pytest.mark.slow("it makes the demo data")
+def test_the_demo(seeded):
+    every_record_is_as_its_newest_event_has_it()
+    time_has_passed(seeded)
+    there_is_something_of_everything_to_see(seeded)
+    with pytest.raises(Refused):
+        demo.seed(scale=1)
+
+
+def every_record_is_as_its_newest_event_has_it():
     for module in modules():
         table = module.Record._meta.db_table
         fields = [field.column for field in module.Record._meta.concrete_fields]
@@ -33,13 +42,16 @@ def test_every_record_is_as_its_newest_event_has_it_and_time_has_passed(seeded):
         assert ask(f"SELECT count(*) FROM ({newest}) e WHERE NOT EXISTS ({same})") == [(0,)]
         late = "greatest(pgh_created_at, worked_at, responded_at, assigned_at, archived_at) > clock_timestamp()"
         assert ask(f"SELECT count(*) FROM {table}event WHERE {late}") == [(0,)]
+
+
+def time_has_passed(seeded):
     [(first, last)] = ask("SELECT min(created_at), max(created_at) FROM pghistory_context")
     assert last - first > timedelta(days=7)
     assert max(abs(user.date_joined - first) for user in seeded.values()) < timedelta(hours=1)
     assert seeded["sari"].looked_at < timezone.now() - timedelta(hours=23)
 
 
-def test_there_is_something_of_everything_to_see_and_it_is_not_added_twice(seeded):
+def there_is_something_of_everything_to_see(seeded):
     sari = work_of(seeded["sari"])
     assert all(sari.count(state) for state in FOLLOW_UPS)
     assert all(sari.count(state) for state in ("to_do", "worked_today", "said_yes_today", "marked_invalid"))
@@ -49,5 +61,3 @@ def test_there_is_something_of_everything_to_see_and_it_is_not_added_twice(seede
             assert module.Record.objects.marked_invalid().exists()
             assert module.Record.objects.exclude(replaces=None).exists()
             assert module.Record.objects.archived().filter(replacements=None).exists()
-    with pytest.raises(Refused):
-        demo.seed(scale=1)

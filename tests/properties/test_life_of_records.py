@@ -1,7 +1,7 @@
 """Whatever the team does, in whatever order, everything that docs/domain.md promises holds after each step.
 
-In the suite always the same examples. `make soak MINUTES=10` tries new ones for as long as asked; what it finds it
-shows as the steps that lead there.
+In the suite always the same examples: few and short ones in `make test`, more and longer ones in `make proof`.
+`make soak MINUTES=10` tries new ones for as long as asked; what it finds it shows as the steps that lead there.
 """
 
 import os
@@ -19,7 +19,7 @@ from records.models import AutoApprove
 from tests.properties.invariants import is_compared
 from tests.properties.life import Life, World
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 INVALID = Validation.INVALID
 SOAK_SECONDS = 60 * float(os.environ.get("SOAK_MINUTES", "0"))
@@ -31,6 +31,7 @@ FIXED = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+SHORT = settings(FIXED, max_examples=2, stateful_step_count=8)
 SOAK = settings(FIXED, max_examples=50, derandomize=False, print_blob=True)
 
 # Rules of Life with their arguments, in an order in which each operation takes effect at least once.
@@ -112,6 +113,7 @@ def world():
     Life.effects.clear()
 
 
+@pytest.mark.proof
 def test_in_a_day_every_operation_takes_effect_and_every_figure_is_compared():
     life = Life()
     life.begin(limits=[None, None, None], automatic=False)
@@ -127,6 +129,11 @@ def test_in_a_day_every_operation_takes_effect_and_every_figure_is_compared():
     assert {figure.name for figure in figures() if is_compared(figure.name)} - compared == set()
 
 
+def test_in_a_short_life_everything_holds():
+    run_state_machine_as_test(Life, settings=SHORT)
+
+
+@pytest.mark.proof
 def test_whatever_the_team_does_everything_holds():
     if SOAK_SECONDS:
         soak()

@@ -130,6 +130,7 @@ def test_the_earlier_logic_would_be_found_out(batch, desk, phone, reserver):
     assert set(told_of_conflicts(batch, desk, phone).values()) == {0}
 
 
+@pytest.mark.proof
 def test_a_thousand_reservations_at_once_leave_every_count_of_assigned_records_alone(
     module, admin, staff, desk, phone, reserver
 ):

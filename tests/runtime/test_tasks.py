@@ -53,7 +53,7 @@ def done(run: Run) -> int:
     return query(run.cluster, "SELECT count(*) FROM django_q_task WHERE success")[0][0]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("tasks", [1, 2], indirect=True, ids=["one worker", "two workers"])
 def test_a_task_is_done_in_time_though_idle_workers_were_killed(tasks: Run) -> None:
     """An idle worker waits with the queue's lock in its hands; killed, it never gives it back."""
@@ -68,7 +68,7 @@ def test_a_task_is_done_in_time_though_idle_workers_were_killed(tasks: Run) -> N
     assert eventually(lambda: query(tasks.cluster, "SELECT count(*) FROM django_q_ormq") == [(0,)])
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_task_whose_worker_is_killed_is_run_again(tasks: Run) -> None:
     manage(tasks.project, "enqueue", "3")
     assert eventually(lambda: "processing" in tasks.output.read_text())
@@ -77,7 +77,7 @@ def test_a_task_whose_worker_is_killed_is_run_again(tasks: Run) -> None:
     assert eventually(lambda: done(tasks) == 1, 60), tasks.output.read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("tasks", [1], indirect=True)
 def test_a_busy_cluster_is_left_alone_however_long_tasks_wait(tasks: Run) -> None:
     manage(tasks.project, "enqueue", *[str(PATIENCE * 1.5)] * 3)

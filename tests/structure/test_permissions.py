@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import md5
@@ -10,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -520,38 +523,60 @@ def everything() -> dict[str, str]:
     return dict(ask(" UNION ALL ".join(content)))
 
 
-@pytest.mark.parametrize("name", MATRIX)
-def test_a_page_opens_for_those_and_only_those_who_may_see_it(world, browsers, name):
-    page = MATRIX[name]
+@contextmanager
+def taken_back(browsers: dict[str, Client]) -> Iterator[None]:
+    """What is done meanwhile has not happened afterwards, in the database and in the browsers."""
+    cookies = {role: deepcopy(browser.cookies) for role, browser in browsers.items()}
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    for role, browser in browsers.items():
+        browser.cookies = cookies[role]
+
+
+def in_parts(names: Iterable[str], parts: int) -> list[list[str]]:
+    """The names in so many parts: one world serves all of a part."""
+    return [list(names)[part::parts] for part in range(parts)]
+
+
+@pytest.mark.parametrize("names", in_parts(MATRIX, 8), ids=range(8))
+def test_a_page_opens_for_those_and_only_those_who_may_see_it(world, browsers, names):
     before = everything()
-    for role in EVERY_ROLE - ALLOWED[page.who]:
-        for method, url, data in requests_of(name, world):
-            answer = send(browsers[role], method, url, data)
-            fragment = send(browsers[role], method, url, data, headers={"HX-Request": "true", "HX-Target": "list"})
-            if role == "anonymous":
-                assert answer.status_code == 302, method
-                assert answer["Location"].startswith(SIGN_IN), method
-                assert fragment.status_code == 401, method
-            else:
-                assert answer.status_code == fragment.status_code == REFUSAL[page.who], (role, method)
-    assert everything() == before, "an outsider changed something"
-    for role in ALLOWED[page.who]:
-        for method, url, data in requests_of(name, world):
-            if method == "GET":
-                answer = send(browsers[role], method, url, data)
-                assert answer.status_code in page.opens, role
-                to_sign_in = answer.status_code == 302 and answer["Location"].startswith(SIGN_IN)
-                assert not to_sign_in or page.who == Who.PUBLIC, role
+    for name in names:
+        with taken_back(browsers):
+            page = MATRIX[name]
+            for role in EVERY_ROLE - ALLOWED[page.who]:
+                for method, url, data in requests_of(name, world):
+                    answer = send(browsers[role], method, url, data)
+                    htmx = {"HX-Request": "true", "HX-Target": "list"}
+                    fragment = send(browsers[role], method, url, data, headers=htmx)
+                    if role == "anonymous":
+                        assert answer.status_code == 302, (name, method)
+                        assert answer["Location"].startswith(SIGN_IN), (name, method)
+                        assert fragment.status_code == 401, (name, method)
+                    else:
+                        assert answer.status_code == fragment.status_code == REFUSAL[page.who], (name, role, method)
+            assert everything() == before, f"an outsider changed something: {name}"
+            for role in ALLOWED[page.who]:
+                for method, url, data in requests_of(name, world):
+                    if method == "GET":
+                        answer = send(browsers[role], method, url, data)
+                        assert answer.status_code in page.opens, (name, role)
+                        to_sign_in = answer.status_code == 302 and answer["Location"].startswith(SIGN_IN)
+                        assert not to_sign_in or page.who == Who.PUBLIC, (name, role)
 
 
-@pytest.mark.parametrize("name", [name for name, page in MATRIX.items() if page.changes])
-def test_what_outsiders_sent_would_have_changed_something(world, browsers, name):
+@pytest.mark.parametrize("names", in_parts([name for name, page in MATRIX.items() if page.changes], 4), ids=range(4))
+def test_what_outsiders_sent_would_have_changed_something(world, browsers, names):
     """Otherwise the test above would prove nothing about POSTs."""
-    [(method, url, data)] = [request for request in requests_of(name, world) if request[0] == "POST"]
     before = everything()
-    answer = send(browsers[MATRIX[name].by], method, url, data)
-    assert answer.status_code in (200, 302, 303), answer.content.decode()[:2000]
-    assert everything() != before
+    for name in names:
+        [(method, url, data)] = [request for request in requests_of(name, world) if request[0] == "POST"]
+        with taken_back(browsers):
+            answer = send(browsers[MATRIX[name].by], method, url, data)
+            assert answer.status_code in (200, 302, 303), (name, answer.content.decode()[:2000])
+            assert everything() != before, name
+        assert everything() == before, name
 
 
 def test_what_changes_something_cannot_be_done_by_a_link(world, browsers):

@@ -140,6 +140,7 @@ def plain(sql: str) -> str:
 
 
 @pytest.mark.parametrize("kind", BASES)
+@pytest.mark.every_module
 @pytest.mark.parametrize("module", list(modules()), ids=lambda module: module.key)
 def test_every_module_has_all_that_the_abstract_base_has(module, kind):
     base, model = BASES[kind], getattr(module, kind)
