@@ -25,9 +25,12 @@ help: ## what the commands do
 run: install ## start everything; PORT=8001 chooses another port; Ctrl-C stops it
 	@exec $(VENV_PYTHON) -m crm.runtime.supervisor --stop-with-parent
 
-install: python-packages node-packages ## set up what `make run` needs; PYTHON=python3.12 chooses the Python
+# Both kinds of packages at once, each printed whole.
+install: venv ## set up what `make run` needs; PYTHON=python3.12 chooses the Python
+	@$(MAKE) --no-print-directory -j2 -O python-packages node-packages
 
-install-dev: python-packages-dev node-packages ## set up what the commands below need
+install-dev: venv ## set up what the commands below need
+	@$(MAKE) --no-print-directory -j2 -O python-packages-dev node-packages
 
 test: install-dev ## the suite, in parallel, in five minutes; ARGS="tests/runtime -x" passes arguments to pytest
 	@exec $(VENV_PYTHON) -m pytest -n auto $(ARGS)

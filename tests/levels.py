@@ -4,7 +4,7 @@
 - `proof` is what `make proof` runs besides: what is marked `proof` because it is long by nature; and what the modules
   share by construction in the modules in which `test` left it out. A test that is parametrised over the modules runs in
   one of them in `test`, another one from test to test, and in the others in `proof`; but where it is `every_module`.
-  What is short in `test` and whole in `proof` asks for its level: axe looks in one theme, or in both.
+  What is short in `test` and whole in `proof` asks for its level: axe looks at a few pages, or at all in both themes.
 - `quick` is what a person runs while working: `test` without browsers, processes, threads and random lives.
 
 Under xdist the workers measure, and their reports carry the outcome.

@@ -116,11 +116,15 @@ def screenshot() -> Callable[[Page, str], None]:
 
 @pytest.fixture
 def assert_accessible(request: pytest.FixtureRequest) -> Callable[[Page], None]:
-    """Axe finds nothing wrong with the page as it stands, in the light theme and, in `make proof`, in the dark one."""
-    themes = ("light", "dark") if request.config.getoption("level") in ("proof", "all") else ("light",)
+    """Axe finds nothing wrong with the page as it stands, in the light and in the dark theme.
+
+    It looks in `make proof`, which runs every test that asks for it; in `make test` where it is told to, at one theme.
+    """
+    in_proof = request.config.getoption("level") in ("proof", "all")
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
-    def assert_accessible(page: Page) -> None:
+    def assert_accessible(page: Page, *, always: bool = False) -> None:
+        themes = ("light", "dark") if in_proof else ("light",) if always else ()
         chosen = page.evaluate("document.documentElement.dataset.bsTheme")
         for theme in themes:
             page.evaluate("theme => { document.documentElement.dataset.bsTheme = theme }", theme)

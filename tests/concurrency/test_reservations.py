@@ -335,6 +335,7 @@ def test_restoring_and_entering_the_same_customer_at_once_end_in_one_reservation
     assert every().active().count() == 1
 
 
+@pytest.mark.proof
 def test_everybody_at_once_at_the_same_few_customers(workers, admin, owner, staff, other_staff, reserver):
     """Twelve rounds of thirteen that reserve, release, assign, recall, transfer, request, hand over, keep, leave,
     change names and let nights pass, all at the same records of two modules: nobody ends in anything but Refused, and

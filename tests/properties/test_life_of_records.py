@@ -31,7 +31,7 @@ FIXED = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-SHORT = settings(FIXED, max_examples=2, stateful_step_count=8)
+SHORT = settings(FIXED, max_examples=1, stateful_step_count=10)
 SOAK = settings(FIXED, max_examples=50, derandomize=False, print_blob=True)
 
 # Rules of Life with their arguments, in an order in which each operation takes effect at least once.

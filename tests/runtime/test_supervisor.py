@@ -131,10 +131,12 @@ def test_a_preparation_that_fails_ends_it(project: Path) -> None:
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 
 
+@pytest.mark.proof
 def test_what_nobody_configured_says_that_it_is_a_demo(run: Run) -> None:
     assert "Fifty runs in demo mode at http" in run.output.read_text()
 
 
+@pytest.mark.proof
 def test_what_is_configured_does_not(project: Path) -> None:
     run = Run(project, settings={"SECRET_KEY": "s" * 50, "HOST": EVERYWHERE})
     run.wait_until_running()
@@ -155,6 +157,7 @@ def test_a_demo_that_nobody_asked_for_is_not_shown_to_others(project: Path, host
     assert not run.cluster.home.exists()
 
 
+@pytest.mark.proof
 def test_a_demo_that_somebody_insists_on_is_shown_to_others(project: Path) -> None:
     run = Run(project, settings={"HOST": EVERYWHERE, "DEMO": "1"})
     run.wait_until_running()

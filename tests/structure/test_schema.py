@@ -7,6 +7,7 @@ import re
 import pgtrigger
 import pytest
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Model
 from factory.django import DjangoModelFactory
@@ -212,3 +213,9 @@ def test_history_is_append_only(event):
     if event._meta.app_label in {module.key for module in modules()}:
         with refused("TRUNCATE would bypass"):
             run(f'TRUNCATE "{table}"')
+
+
+@pytest.mark.django_db
+def test_the_models_have_no_change_that_no_migration_makes(capsys):
+    call_command("makemigrations", "--check", "--dry-run")  # exits if there is one
+    assert "No changes detected" in capsys.readouterr().out

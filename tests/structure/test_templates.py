@@ -142,3 +142,37 @@ def test_no_template_has_inline_script_or_style():
     for path in templates():
         text = path.read_text()
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|<script(?![^>]*\ssrc=)", text), path
+
+
+# What a person reads and nobody translates: the product's name, and the names of keys.
+NOT_TRANSLATED = {"Fifty", "Esc"}
+
+# Comments, what is translated, expressions and tags, drawings, and at last the elements themselves.
+NOT_WORDS = [
+    r"\{#.*?#\}",
+    r"\{% blocktranslate\b.*?\{% endblocktranslate %\}",
+    r"\{%.*?%\}|\{\{.*?\}\}",
+    r"<svg\b.*?</svg>",
+]
+SPOKEN = re.compile(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"')
+
+
+def untranslated(text: str) -> set[str]:
+    """The words of a template that are not given to the translation."""
+    for pattern in NOT_WORDS:
+        text = re.sub(pattern, " ", text, flags=re.DOTALL)
+    spoken = " ".join(SPOKEN.findall(text))
+    seen = re.sub(r"&\w+;", " ", re.sub(r"<[^>]*>", " ", text))
+    return set(re.findall(r"\b[A-Za-z]{2,}\b", f"{seen} {spoken}")) - NOT_TRANSLATED
+
+
+def test_every_word_can_be_translated():
+    found = {str(path.relative_to(TEMPLATES)): untranslated(path.read_text()) for path in templates()}
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["<p>Save</p>", '<a title="Save">{{ x }}</a>', "{% if x %}Save{% endif %}", "<b>{{ x }} Save"]
+)
+def test_the_scan_notices_a_word_that_cannot_be_translated(text):
+    assert untranslated(text) == {"Save"}
