@@ -21,7 +21,8 @@ def main() -> None:
         try:
             ensure_database()
         except StartError as error:
-            sys.exit(str(error))
+            print(error, file=sys.stderr)
+            sys.exit(2)  # "could not", which no command says of what it found
     execute_from_command_line(sys.argv)
 
 

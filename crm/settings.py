@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "records",
     "bonanza",
     "memberwd",
+    "integrity",
 ]
 
 MIDDLEWARE = [

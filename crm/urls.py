@@ -10,5 +10,6 @@ urlpatterns = [
     path("notifications/", include("crm.notices.urls")),
     path("records/", include("records.urls")),
     path("reservations/", include("crm.distribution.reserving.urls")),
+    path("integrity/", include("integrity.urls")),
     path("", include("crm.distribution.urls")),
 ]

@@ -65,6 +65,7 @@ class Entry:
 
 OVERVIEW = Entry(_("Overview"), "overview", "squares-2x2")
 CONFLICTS = Entry(_("Conflicts"), "conflicts", "no-symbol", figure="conflicts.open", subject=TEAM)
+INTEGRITY = Entry(_("Integrity"), "integrity", "shield-check")
 TODAY = Entry(_("Today"), "today", "sun")
 RESERVATIONS = Entry(_("Reservations"), "reservations", "bookmark", figure="reservations.pending", subject=TEAM)
 FOLLOW_UPS = Entry(_("Follow-ups"), "follow_ups", "calendar")
@@ -116,7 +117,7 @@ def _pages_of_admins(user: User) -> Pages:
     ]
     manage = [PRODUCTS, PEOPLE, *([SETTINGS] if user.is_owner else [])]
     return [
-        ("", [OVERVIEW, RESERVATIONS, CONFLICTS]),
+        ("", [OVERVIEW, RESERVATIONS, CONFLICTS, INTEGRITY]),
         *modules,
         (_("Manage"), manage),
         (_("You"), [NOTIFICATIONS, PROFILE]),

@@ -8,6 +8,7 @@ from crm.accounts.models import User
 from crm.distribution.holdings import FOLLOW_UPS
 from crm.home import demo
 from crm.registry import modules
+from integrity.runs import make_run, work_run
 from memberwd.models import Batch, Database, Record
 from records.models import Database as NormalDatabase
 from tests.browser.conftest import NARROW, WIDE
@@ -47,6 +48,8 @@ def pages_of_admins() -> dict[str, str]:
         "invalid": reverse("invalid_records", args=["memberwd"]),
         "archived": reverse("archived_records", args=["memberwd"]),
         "deactivate": reverse("person_deactivate", args=[User.objects.get(username="sari").pk]),
+        "integrity": reverse("integrity"),
+        "integrity-run": work_run(make_run(by=None, origin="command")).get_absolute_url(),
         "notices": reverse("notices"),
         "notice-settings": reverse("notice_settings"),
         "profile": reverse("profile"),

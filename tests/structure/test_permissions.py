@@ -33,6 +33,7 @@ from records.requests import request_records
 from tests.distribution.sql import ask
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import UploadFactory, factories_of, fill
+from tests.factories.integrity import FindingFactory
 from tests.factories.products import ProductFactory
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,7 @@ class World:
     own_request: Model
     own_reservation: Model
     """One that waits."""
+    health_check: Model
 
 
 @pytest.fixture
@@ -98,6 +100,7 @@ def world(admin, staff, other_staff) -> World:
     requestable = factories_of(get_module("records")).database(product=product)
     fill(requestable, 9)
     return World(
+        health_check=FindingFactory(object_id=batch.pk).run,
         module=module,
         sari=staff,
         tono=other_staff,
@@ -422,6 +425,11 @@ MATRIX: dict[str, Page] = {
         changes=True,
         by="owner",
     ),
+    # Integrity
+    "integrity": Page(Who.ADMINS),
+    "start_health_check": Page(Who.ADMINS, "POST", changes=True),
+    "integrity_run": Page(Who.ADMINS, args=of("health_check")),
+    "export_findings": Page(Who.ADMINS, args=lambda world: [world.health_check.pk, "csv"]),
     # Lists: the search, saved views, exports
     "search": Page(Who.SIGNED_IN),
     "save_view": Page(

@@ -1,0 +1,24 @@
+"""All checks, and the looks that ask for them. A new check is an entry in one of these files, or a file of its own."""
+
+from functools import cache
+
+from integrity.check import Check, Look
+from integrity.checks import counts
+
+FILES = (counts,)
+
+
+@cache
+def checks() -> dict[str, Check]:
+    """All checks by their code."""
+    return {check.code: check for file in FILES for check in file.CHECKS}
+
+
+def get_check(code: str) -> Check:
+    """The check of that code; KeyError without one."""
+    return checks()[code]
+
+
+def looks() -> tuple[Look, ...]:
+    """Every query of a full health check."""
+    return tuple(look for file in FILES for look in file.looks())

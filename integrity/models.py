@@ -1,0 +1,167 @@
+"""What integrity remembers: runs of the health check, how each check went, and what it found.
+
+Nothing here refers by a foreign key to the rows that it is about: evidence outlives them. What a run found stays what
+it was; what is wrong now is what the newest runs found.
+"""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q, Sum
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from crm.registry import get_module
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def open(self) -> "RunQuerySet":
+        """Waiting for a task, or at work."""
+        return self.filter(state__in=[Run.State.WAITING, Run.State.RUNNING])
+
+
+class Run(models.Model):
+    """One health check: who or what started it, what it was to look at, and how it ended.
+
+    It is healthy if it is finished and has found nothing. `progress` is in per cent. `attempts` is counted before the
+    work, so that a run that kills its worker does not for ever.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        FINISHED = "finished", _("Finished")
+        FAILED = "failed", _("Could not check")
+        INTERRUPTED = "interrupted", _("Interrupted")
+
+    class Origin(models.TextChoices):
+        PAGE = "page", _("In the browser")
+        COMMAND = "command", _("On the command line")
+        SCHEDULE = "schedule", _("By the clock")
+
+    state = models.CharField(max_length=11, choices=State, default=State.WAITING)
+    origin = models.CharField(max_length=8, choices=Origin)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    modules = ArrayField(models.TextField(), default=list, blank=True)
+    """The modules that it is about; empty for everything."""
+    codes = ArrayField(models.TextField(), default=list, blank=True)
+    """The checks; empty for all."""
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    progress = models.SmallIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "running", "finished", "failed", "interrupted"]),
+                name="integrity_run_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin__in=["page", "command", "schedule"]), name="integrity_run_origin_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "running"], finished_at=None)
+                | (~Q(state__in=["waiting", "running"]) & Q(finished_at__isnull=False)),
+                name="integrity_run_ended_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], name="integrity_run_open", condition=Q(state__in=["waiting", "running"])),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("Health check %(number)d") % {"number": self.pk})
+
+    def get_absolute_url(self) -> str:
+        return reverse("integrity_run", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (self.State.WAITING, self.State.RUNNING)
+
+    @property
+    def scope(self) -> str:
+        """What it is about, for a person: everything, or which modules and checks."""
+        parts = [str(get_module(key)) for key in self.modules] + self.codes
+        return ", ".join(parts) or str(_("everything"))
+
+    @property
+    def total(self) -> int:
+        """How many violations it found."""
+        return self.results.aggregate(total=Sum("count"))["total"] or 0
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.state == self.State.FINISHED and not self.total
+
+
+class Result(models.Model):
+    """How one check went in one module in one run. `error` says why it could not be asked; then `count` says nothing.
+
+    Checks that read the same rows are asked together; each has its share of the seconds.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="results")
+    code = models.CharField(max_length=40)
+    module = models.CharField(max_length=30)
+    severity = models.CharField(max_length=7)
+    count = models.IntegerField()
+    seconds = models.FloatField()
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "code", "module"], name="integrity_result_once"),
+            models.CheckConstraint(condition=Q(severity__in=["error", "warning"]), name="integrity_result_severity"),
+            models.CheckConstraint(condition=Q(count__gte=0, seconds__gte=0), name="integrity_result_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.module}: {self.count}"
+
+    @property
+    def module_label(self) -> str:
+        return str(get_module(self.module))
+
+
+class Finding(models.Model):
+    """One violation that a run found: which row, which of its columns, what must be there and what is there.
+
+    `object` is the model of the row and `object_id` its primary key. `since` is when a run found it first.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="findings", db_index=False)
+    code = models.CharField(max_length=40)
+    module = models.CharField(max_length=30)
+    severity = models.CharField(max_length=7)
+    object = models.CharField(max_length=60)
+    object_id = models.BigIntegerField()
+    field = models.CharField(max_length=120)
+    expected = models.TextField(blank=True)
+    actual = models.TextField(blank=True)
+    hint = models.CharField(max_length=30, blank=True)
+    """Which of the check's reasons it is."""
+    since = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "code", "module", "object", "object_id", "field"], name="integrity_finding_once"
+            ),
+            models.CheckConstraint(condition=Q(severity__in=["error", "warning"]), name="integrity_finding_severity"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.object} {self.object_id}.{self.field}"
+
+    @property
+    def module_label(self) -> str:
+        return str(get_module(self.module))

@@ -1,0 +1,124 @@
+"""Asking the checks, and keeping what they find. The one health check: pages, commands and the night use it."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+
+from integrity.check import COLUMNS, Look
+from integrity.checks import checks, looks
+from integrity.models import Finding, Result, Run
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to look at: some modules or all, some checks or all."""
+
+    modules: Sequence[str] = ()
+    codes: Sequence[str] = ()
+
+    def has(self, code: str, module: str) -> bool:
+        return (not self.codes or code in self.codes) and (not self.modules or module in self.modules)
+
+    def results(self, run: Run) -> dict[tuple[str, str], Result]:
+        """One for each check in each module, with nothing found yet."""
+        return {
+            (check.code, module): Result(
+                run=run, code=check.code, module=module, severity=check.severity, count=0, seconds=0
+            )
+            for check in checks().values()
+            for module in check.scopes()
+            if self.has(check.code, module)
+        }
+
+    def looks(self) -> list[Look]:
+        """The queries that may find something of it."""
+        return [look for look in looks() if any(self.has(code, look.module.key) for code in look.codes)]
+
+
+def run_checks(run: Run, *, told: Callable[[int], None] = lambda percent: None) -> list[Result]:
+    """Asks all checks of the run's scope and keeps what they find; how each went. `told` hears how far it is, in per
+    cent. A check that cannot be asked says so in its result, and the others are asked all the same.
+
+    All of them see one moment, so that nothing that is on its way is taken for a violation.
+    """
+    scope = Scope(run.modules, run.codes)
+    results = scope.results(run)
+    asked = scope.looks()
+    before = _asked_before(run)
+    with one_moment():
+        for number, look in enumerate(asked, 1):
+            mine = [results[code, look.module.key] for code in look.codes if (code, look.module.key) in results]
+            _ask(run, look, mine, before)
+            told(number * 100 // (len(asked) + 1))
+    return list(results.values())
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """All queries see the database as it was at the first of them. Inside a transaction they see what that one sees."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str, str], int]) -> None:
+    began = time.perf_counter()
+    try:
+        with transaction.atomic():
+            counts = _find(run, look, results, before)
+    except DatabaseError as error:
+        log.exception("integrity.check_failed", run=run.pk, codes=look.codes, module=look.module.key)
+        for result in results:
+            result.error = str(error).strip()
+        return
+    seconds = time.perf_counter() - began
+    for result in results:
+        result.count, result.seconds = counts.get(result.code, 0), seconds / len(results)
+
+
+# The database keeps what it finds, however much that is; `before` is the run that asked the same check last.
+FIND = f"""
+    WITH found AS (
+        INSERT INTO "{Finding._meta.db_table}" (run_id, module, severity, since, {", ".join(COLUMNS)})
+        SELECT %(run)s, %(module)s, asked.severity, coalesce(earlier.since, statement_timestamp()),
+               {", ".join(f"v.{name}" for name in COLUMNS)}
+        FROM ({{look}}) AS v ({", ".join(COLUMNS)})
+        JOIN unnest(%(codes)s::text[], %(severities)s::text[], %(before)s::bigint[])
+             AS asked (code, severity, before) ON asked.code = v.code
+        LEFT JOIN "{Finding._meta.db_table}" earlier
+             ON earlier.run_id = asked.before AND earlier.code = v.code AND earlier.module = %(module)s
+             AND earlier.object = v.object AND earlier.object_id = v.object_id AND earlier.field = v.field
+        RETURNING code
+    )
+    SELECT code, count(*) FROM found GROUP BY code
+"""  # noqa: S608 (names of our own)
+
+
+def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str, str], int]) -> dict[str, int]:
+    values: dict[str, Any] = {
+        "run": run.pk,
+        "module": look.module.key,
+        "codes": [result.code for result in results],
+        "severities": [result.severity for result in results],
+        "before": [before.get((result.code, result.module)) for result in results],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(FIND.format(look=look.sql.replace("%", "%%")), values)
+        return dict(cursor.fetchall())
+
+
+def _asked_before(run: Run) -> dict[tuple[str, str], int]:
+    """The run that asked each check in each module last."""
+    earlier = Result.objects.filter(run__state=Run.State.FINISHED, run__lt=run, error="")
+    newest = earlier.order_by("code", "module", "-run").distinct("code", "module")
+    return {(code, module): number for code, module, number in newest.values_list("code", "module", "run")}

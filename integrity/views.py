@@ -1,0 +1,95 @@
+"""Runs: started, watched and read."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from crm.accounts.access import SignedInRequest, admin_page
+from crm.distribution.views.exports import send_file
+from crm.errors import Refused
+from crm.pages import came_from, go_to, page_of, render_page
+from integrity.access import get_run_for
+from integrity.checks import checks, get_check
+from integrity.models import Finding, Run
+from integrity.naming import named, reasons_of
+from integrity.runs import start_run
+
+AT_ONCE = 2000
+"""So many findings are read and named at once for a file."""
+
+
+@require_safe
+@admin_page
+def runs(request: SignedInRequest) -> HttpResponse:
+    page = page_of(request, Run.objects.select_related("by"))
+    context = {"page": page, "checks": checks().values()}
+    return render_page(request, "integrity/runs.html", context, pieces=["list"])
+
+
+@require_safe
+@admin_page
+def run(request: SignedInRequest, pk: int) -> HttpResponse:
+    """How far it is; when it has ended, each check and what was found, or what the one that `?code=&module=` names
+    found.
+    """
+    shown = get_run_for(request.user, pk)
+    page = page_of(request, _listed(request, shown))
+    findings = list(page.object_list)
+    names = named(findings)
+    rows = [(each, names[each.object, each.object_id]) for each in findings]
+    context = {
+        "run": shown,
+        "results": [(result, get_check(result.code)) for result in shown.results.select_related("run")],
+        "page": page,
+        "findings": list(zip(rows, reasons_of(findings), strict=True)),
+        "asked": request.GET.get("code", ""),
+    }
+    return render_page(request, "integrity/run.html", context, pieces=["list", "run-progress"])
+
+
+def _listed(request: SignedInRequest, shown: Run) -> QuerySet[Finding]:
+    asked = {name: request.GET[name] for name in ("code", "module") if request.GET.get(name)}
+    return shown.findings.filter(**asked).order_by("code", "module", "object", "object_id", "field")
+
+
+@require_POST
+@admin_page
+def start(request: SignedInRequest) -> HttpResponse:
+    """A health check of everything, or of the module that the form names; leads to its page."""
+    try:
+        started = start_run(by=request.user, origin=Run.Origin.PAGE, module=request.POST.get("module", ""))
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return go_to(came_from(request, reverse("integrity")))
+    return go_to(started.get_absolute_url())
+
+
+@require_safe
+@admin_page
+def export_findings(request: SignedInRequest, pk: int, format: str) -> HttpResponseBase:
+    """All that the run found, or what of it the page lists, as a file."""
+    shown = get_run_for(request.user, pk)
+    header = ["check", "module", "severity", "object", "id", "field", "expected", "actual", "reason", "since"]
+    return send_file(request, header, _cells(_listed(request, shown)), format, name=f"findings-{shown.pk}")
+
+
+def _cells(findings: QuerySet[Finding]) -> Iterator[list[Any]]:
+    listed: list[Finding] = []
+    for finding in findings.iterator(chunk_size=AT_ONCE):
+        listed.append(finding)
+        if len(listed) == AT_ONCE:
+            yield from _lines(listed)
+            listed = []
+    yield from _lines(listed)
+
+
+def _lines(findings: list[Finding]) -> Iterator[list[Any]]:
+    for each, reason in zip(findings, reasons_of(findings), strict=True):
+        what = [each.code, each.module, each.severity, each.object, each.object_id]
+        yield [*what, each.field, each.expected, each.actual, reason, each.since]

@@ -1,0 +1,76 @@
+"""`health_check`: what it prints for a program, and its exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from crm.runtime import ROOT
+from tests.integrity.conftest import behind_the_back
+
+pytestmark = pytest.mark.django_db
+
+
+def health_check(capsys, *options: str) -> tuple[int, dict]:
+    with pytest.raises(SystemExit) as ended:
+        call_command("health_check", *options, "--json")
+    return ended.value.code, json.loads(capsys.readouterr().out)
+
+
+def test_healthy_is_0(batches, capsys):
+    code, report = health_check(capsys)
+    assert code == 0
+    assert (report["healthy"], report["total"]) == (True, 0)
+    assert report.keys() == {"healthy", "checked_at", "total", "checks"}
+    assert {each["module"] for each in report["checks"]} == {"records", "bonanza", "memberwd"}
+    assert report["checks"][0].keys() == {"code", "module", "severity", "count", "seconds", "samples"}
+
+
+def test_violations_are_1_with_samples_in_words(batches, capsys):
+    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    code, report = health_check(capsys, "--module", "memberwd", "--check", "batch_count_mismatch")
+    assert (code, report["healthy"], report["total"]) == (1, False, 1)
+    [check] = report["checks"]
+    pk = batches["memberwd"].pk
+    assert check["samples"] == [
+        {
+            "object": "memberwd.batch",
+            "id": pk,
+            "field": "current_count",
+            "expected": "50",
+            "actual": "49",
+            "reason": f"Batch {pk} of Sari Staff says 49 assigned, and 50 assigned records are in it.",
+        }
+    ]
+
+
+def test_what_cannot_be_asked_is_2(db, capsys):
+    code, report = health_check(capsys, "--check", "nothing")
+    assert (code, report) == (2, {"error": "There is no check nothing."})
+
+
+def test_a_check_that_raises_is_2(batches, capsys, monkeypatch):
+    monkeypatch.setattr("integrity.runs.run_checks", lambda run, told: 1 / 0)
+    with pytest.raises(CommandError) as ended:
+        call_command("health_check")
+    assert ended.value.returncode == 2
+
+
+def test_no_database_is_2():
+    command = [sys.executable, "manage.py", "health_check", "--json"]
+    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "PATH": os.environ["PATH"], "DEMO": "1"}
+    answer = subprocess.run(command, cwd=ROOT, env=nowhere, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2, answer.stderr
+    assert "error" in json.loads(answer.stdout)
+
+
+def test_in_words(batches, capsys):
+    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    with pytest.raises(SystemExit):
+        call_command("health_check")
+    printed = capsys.readouterr().out
+    assert "error batch_count_mismatch memberwd: 1" in printed
+    assert "says 49 assigned, and 50 assigned records are in it." in printed

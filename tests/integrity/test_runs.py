@@ -1,0 +1,127 @@
+"""Runs: one moment, one at a time, never silently lost, and never healthier than they know."""
+
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from crm.errors import Refused
+from integrity.checks import counts
+from integrity.models import Run
+from integrity.runs import end_interrupted, make_run, start_run, work_run
+from tests.factories.integrity import RunFactory
+from tests.integrity.conftest import behind_the_back
+
+pytestmark = pytest.mark.django_db
+
+
+def test_only_what_is_asked_about_is_looked_at(batches, look):
+    assert [
+        (each.code, each.module) for each in look(keys=["bonanza"], codes=["batch_count_mismatch"]).results.all()
+    ] == [("batch_count_mismatch", "bonanza")]
+
+
+def test_what_there_is_not_cannot_be_asked_about(db):
+    for scope in ({"keys": ["nothing"]}, {"codes": ["nothing"]}):
+        with pytest.raises(Refused, match="nothing"):
+            make_run(by=None, origin="command", **scope)
+
+
+def test_a_finding_keeps_the_time_when_it_was_found_first(batches, look):
+    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    first = look().findings.get()
+    behind_the_back("UPDATE memberwd_batch SET current_count = 48, received_count = 48, initial_count = 48")
+    look(keys=["bonanza"])
+    second = look().findings.get()
+    assert (second.since, second.actual) == (first.since, "48")
+    behind_the_back("UPDATE memberwd_batch SET current_count = 50, received_count = 50, initial_count = 50")
+    assert look().is_healthy
+    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    assert look().findings.get().since > first.since
+
+
+def test_a_check_that_cannot_be_asked_is_not_healthy_and_the_others_are_asked(batches, look, monkeypatch):
+    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    real = list(counts.looks())
+    broken = [replace(each, sql="SELECT 1/0" if each.module.key == "bonanza" else each.sql) for each in real]
+    monkeypatch.setattr(counts, "looks", lambda: iter(broken))
+    run = look()
+    assert (run.state, run.is_healthy) == ("failed", False)
+    assert "batch_count_mismatch (bonanza): " in run.error
+    assert {each.module: (each.count, bool(each.error)) for each in run.results.all()} == {
+        "records": (0, False),
+        "bonanza": (0, True),
+        "memberwd": (1, False),
+    }
+
+
+def test_a_run_that_ends_before_its_time_says_so(batches, monkeypatch):
+    run = make_run(by=None, origin="command")
+    monkeypatch.setattr("integrity.runs.run_checks", lambda run, told: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        work_run(run)
+    run.refresh_from_db()
+    assert (run.state, run.is_healthy) == ("failed", False)
+
+
+def test_one_that_waits_already_is_not_started_again(admin):
+    first = start_run(by=admin, origin="page", module="bonanza")
+    assert start_run(by=admin, origin="page", module="bonanza") == first
+    assert start_run(by=admin, origin="page") != first
+    work_run(first)
+    assert start_run(by=admin, origin="page", module="bonanza") != first
+
+
+def test_a_run_is_worked_once(batches, look):
+    run = look()
+    ended = run.finished_at
+    assert work_run(run).finished_at == ended
+
+
+def test_the_run_of_a_worker_that_is_gone_was_interrupted(db):
+    run = RunFactory(state="running", started_at=timezone.now(), finished_at=None)
+    assert end_interrupted() == 1
+    run.refresh_from_db()
+    assert (run.state, run.is_healthy) == ("interrupted", False)
+    assert "start it again" in run.error
+    assert end_interrupted() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_checks_see_one_moment_while_others_write(admin, staff, batches, monkeypatch):
+    """Between two looks somebody else damages what the second looks at: it is not seen, and the next run sees it."""
+    other = connection.copy()
+    damage = "UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49"
+
+    def told(percent: int) -> None:
+        if percent and not told.done:
+            told.done = True
+            with other.cursor() as cursor:
+                cursor.execute("SET session_replication_role = replica")
+                cursor.execute(damage)
+
+    told.done = False
+    monkeypatch.setattr("integrity.runs.ProgressOfRun.__call__", lambda self, percent: told(percent))
+    try:
+        assert work_run(make_run(by=None, origin="command")).is_healthy
+        assert told.done
+        assert work_run(make_run(by=None, origin="command")).total == 1
+    finally:
+        other.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_run_waits_for_the_first_and_a_running_one_is_not_taken_for_lost(admin, batches):
+    other = connection.copy()
+    running = RunFactory(state="running", started_at=timezone.now(), finished_at=None)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(50003)")
+        assert end_interrupted() == 0
+        running.refresh_from_db()
+        assert running.state == "running"
+    finally:
+        other.close()
+    assert end_interrupted() == 1
+    assert not Run.objects.open().exists()
