@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from tests.factories.accounts import UserFactory
-from tests.template_database import template_database
+from tests.template_database import drop_leftover, template_database
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, d
     """Each worker's database is a copy of one that was migrated before."""
     with django_db_blocker.unblock():
         connection.settings_dict["TEST"]["TEMPLATE"] = template_database()
+        drop_leftover()
 
 
 @pytest.fixture(autouse=True, scope="session")

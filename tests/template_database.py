@@ -38,6 +38,13 @@ def template_database() -> str:
     return name
 
 
+def drop_leftover() -> None:
+    """The database of this worker, where a run that was killed has left one, with whoever still hangs on it."""
+    name = connection.settings_dict["TEST"]["NAME"] or f"test_{connection.settings_dict['NAME']}"
+    with server() as maintenance:
+        maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @contextmanager
 def server() -> Iterator[psycopg.Connection]:
     """A connection to the server that belongs to none of the tests' databases."""

@@ -112,15 +112,16 @@ def test_all_checks_see_one_moment_while_others_write(admin, staff, batches, mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_second_run_waits_for_the_first_and_a_running_one_is_not_taken_for_lost(admin, batches):
+def test_a_run_that_is_being_worked_is_not_taken_for_lost(admin, batches):
     other = connection.copy()
     running = RunFactory(state="running", started_at=timezone.now(), finished_at=None)
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(50003)")
-        assert end_interrupted() == 0
-        running.refresh_from_db()
-        assert running.state == "running"
+            assert end_interrupted() == 0
+            running.refresh_from_db()
+            assert running.state == "running"
+            cursor.execute("SELECT pg_advisory_unlock(50003)")
     finally:
         other.close()
     assert end_interrupted() == 1
