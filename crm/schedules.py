@@ -43,7 +43,7 @@ class Daily:
 
 SCHEDULES: list[Every | Daily] = [
     Every("resume interrupted uploads", "crm.distribution.imports.tasks.resume_interrupted", minutes=1),
-    Every("end interrupted health checks", "integrity.runs.end_interrupted", minutes=1),
+    Every("work health checks that wait", "integrity.runs.work_waiting", minutes=1),
     Daily("expire reservations", "crm.reservations.expiry.run_expiry", at=time(0, 15)),
     Daily("clean up", "crm.home.housekeeping.clean_up", at=time(3, 30)),
 ]

@@ -20,6 +20,7 @@ declare(
         _("What the health check found: each column of each row that is not as a rule says."),
         lambda run: run.findings.all(),
         lambda run: run.get_absolute_url(),
+        lambda run: run.total,
     )
 )
 declare(

@@ -7,12 +7,17 @@ it was; what is wrong now is what the newest runs found.
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from crm.registry import get_module
+from crm.registry import modules
+
+
+def label_of(key: str) -> str:
+    """Of a module, by its key; the key itself where there is no such module any more."""
+    return {module.key: str(module) for module in modules()}.get(key, key)
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -24,8 +29,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 class Run(models.Model):
     """One health check: who or what started it, what it was to look at, and how it ended.
 
-    It is healthy if it is finished and has found nothing. `progress` is in per cent. `attempts` is counted before the
-    work, so that a run that kills its worker does not for ever.
+    It is healthy if it is finished and has found nothing. `progress` is in per cent, `total` what it has found.
     """
 
     class State(models.TextChoices):
@@ -51,6 +55,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     progress = models.SmallIntegerField(default=0)
+    total = models.IntegerField(default=0)
     error = models.TextField(blank=True, default="")
 
     objects = RunQuerySet.as_manager()
@@ -70,6 +75,9 @@ class Run(models.Model):
                 | (~Q(state__in=["waiting", "running"]) & Q(finished_at__isnull=False)),
                 name="integrity_run_ended_has_time",
             ),
+            models.UniqueConstraint(
+                fields=["modules"], name="integrity_run_waits_once", condition=Q(state="waiting", origin="page")
+            ),
         ]
         indexes = [
             models.Index(fields=["id"], name="integrity_run_open", condition=Q(state__in=["waiting", "running"])),
@@ -88,13 +96,8 @@ class Run(models.Model):
     @property
     def scope(self) -> str:
         """What it is about, for a person: everything, or which modules and checks."""
-        parts = [str(get_module(key)) for key in self.modules] + self.codes
+        parts = [label_of(key) for key in self.modules] + self.codes
         return ", ".join(parts) or str(_("everything"))
-
-    @property
-    def total(self) -> int:
-        """How many violations it found."""
-        return self.results.aggregate(total=Sum("count"))["total"] or 0
 
     @property
     def is_healthy(self) -> bool:
@@ -128,7 +131,7 @@ class Result(models.Model):
 
     @property
     def module_label(self) -> str:
-        return str(get_module(self.module))
+        return label_of(self.module)
 
 
 class Finding(models.Model):
@@ -164,4 +167,4 @@ class Finding(models.Model):
 
     @property
     def module_label(self) -> str:
-        return str(get_module(self.module))
+        return label_of(self.module)

@@ -21,8 +21,11 @@ def exit_code(run: Run) -> int:
 
 
 def health_report(run: Run) -> dict[str, Any]:
-    """Of a run that is finished: each check with what it found, up to MOST_SAMPLES of them."""
+    """Of a run that has ended: each check with what it found, up to MOST_SAMPLES of them. Where not every check could
+    be asked, `error` says so besides.
+    """
     return {
+        **({"error": run.error} if run.error else {}),
         "healthy": run.is_healthy,
         "checked_at": run.finished_at.isoformat() if run.finished_at else None,
         "total": run.total,

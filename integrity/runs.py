@@ -1,10 +1,15 @@
-"""Runs: started by a person, a command or the clock, worked one at a time, and never silently lost."""
+"""Runs: started by a person, a command or the clock, worked one at a time, and never silently lost.
+
+A run is a row that waits. Whoever works runs holds an advisory lock, and works all that wait before giving it up; the
+task of a run that finds somebody at work leaves it to them. What is left all the same (a worker that was killed, a task
+that was lost) is taken up by the schedule, a minute later at most.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,48 +20,84 @@ from crm.errors import Refused
 from crm.registry import modules
 from integrity.checks import checks
 from integrity.models import Result, Run
-from integrity.scan import run_checks
+from integrity.scan import Scope, run_checks
 
 log = structlog.get_logger(__name__)
 
 AT_WORK = 50_003
-"""The advisory lock of whoever works a run. PostgreSQL gives it up when the worker ends, however it ends."""
+"""The advisory lock of whoever works runs. PostgreSQL gives it up when the worker ends, however it ends."""
 
 
-def start_run(*, by: User | None, origin: str, module: str = "") -> Run:
-    """A health check that a task will work, of one module or of everything. One of the same that has not ended is not
-    started again. Raises Refused for a module that there is not.
+def start_run(*, by: User, module: str = "") -> Run:
+    """A health check that a task will work, of one module or of everything. One of the same that somebody has started
+    in the browser and that has not ended is not started again. Raises Refused for a module that there is not.
     """
+    keys = check_scope([module] if module else [], [])
     with transaction.atomic():
-        run = Run.objects.open().filter(modules=[module] if module else [], codes=[]).first()
-        if run is None:
-            run = make_run(by=by, origin=origin, keys=[module] if module else [])
-            async_task("integrity.tasks.work", run.pk)
+        same = Run.objects.filter(origin=Run.Origin.PAGE, modules=keys)
+        if run := same.open().first():
+            return run
+        # Two clicks at once make one run: a constraint lets only one wait.
+        run, is_new = same.get_or_create(
+            state=Run.State.WAITING, defaults={"by": by, "origin": Run.Origin.PAGE, "modules": keys}
+        )
+        if is_new:
+            async_task("integrity.runs.work_waiting")
     return run
 
 
 def make_run(*, by: User | None, origin: str, keys: Sequence[str] = (), codes: Sequence[str] = ()) -> Run:
-    """Raises Refused for a module or a check that there is not."""
+    """A run for `work_run`. Raises Refused for a module or a check that there is not, or not together."""
+    return Run.objects.create(by=by, origin=origin, modules=check_scope(keys, codes), codes=list(codes))
+
+
+def check_scope(keys: Sequence[str], codes: Sequence[str]) -> list[str]:
+    """The modules, if there is something to ask about them; raises Refused otherwise."""
     known = [module.key for module in modules()]
     if unknown := [key for key in keys if key not in known]:
         raise Refused(_("There is no module %(name)s.") % {"name": ", ".join(unknown)})
     if unknown := [code for code in codes if code not in checks()]:
         raise Refused(_("There is no check %(name)s.") % {"name": ", ".join(unknown)})
-    return Run.objects.create(by=by, origin=origin, modules=list(keys), codes=list(codes))
+    if not Scope(keys, codes).asked():
+        raise Refused(_("These checks are not about these modules."))
+    return list(keys)
 
 
 def work_run(run: Run) -> Run:
-    """Works the run to its end, after whatever other run is at work; as it is if somebody has worked it already."""
-    with _alone():
-        waiting = Run.objects.filter(pk=run.pk, state=Run.State.WAITING)
-        if waiting.update(state=Run.State.RUNNING, started_at=timezone.now()):
-            run.refresh_from_db()
-            _work(run)
+    """Works the run to its end, after whoever is at work; as it is if they have worked it already."""
+    with _at_work(wait=True):
+        _end_interrupted()
+        _work(run)
     run.refresh_from_db()
     return run
 
 
+def work_waiting() -> int:
+    """Works all runs that wait, the oldest first; how many. None while somebody else is at work: they do it.
+
+    The task of each run that is started, and scheduled every minute.
+    """
+    worked = 0
+    with _at_work(wait=False) as alone:
+        if alone:
+            _end_interrupted()
+            while run := Run.objects.filter(state=Run.State.WAITING).order_by("pk").first():
+                _work(run)
+                worked += 1
+    return worked
+
+
+def _end_interrupted() -> None:
+    """Says of runs whose worker is gone that they were interrupted. For whoever has the lock: nobody is at work."""
+    text = _("Its worker ended before it did. Nothing is known of what it had not looked at; start it again.")
+    gone = Run.objects.filter(state=Run.State.RUNNING)
+    gone.update(state=Run.State.INTERRUPTED, error=text, finished_at=timezone.now())
+
+
 def _work(run: Run) -> None:
+    waiting = Run.objects.filter(pk=run.pk, state=Run.State.WAITING)
+    if not waiting.update(state=Run.State.RUNNING, started_at=timezone.now()):
+        return
     progress = ProgressOfRun(run.pk)
     error = _("It ended before its time; the log says more.")
     results: list[Result] = []
@@ -64,29 +105,25 @@ def _work(run: Run) -> None:
         results = run_checks(run, told=progress)
         unasked = [f"{result.code} ({result.module}): {result.error}" for result in results if result.error]
         error = "\n".join([_("Not every check could be asked."), *unasked]) if unasked else ""
+    except Exception:
+        log.exception("integrity.run_failed", run=run.pk)
+        raise
     finally:
         progress.close()
         with transaction.atomic():
             Result.objects.bulk_create(results)
-            state = Run.State.FAILED if error else Run.State.FINISHED
-            Run.objects.filter(pk=run.pk).update(state=state, error=error, finished_at=timezone.now(), progress=100)
-
-
-def end_interrupted() -> int:
-    """Says of runs whose worker is gone that they were interrupted; how many there were. Scheduled every minute."""
-    if not Run.objects.filter(state=Run.State.RUNNING).exists():
-        return 0
-    with _alone(wait=False) as alone:
-        if not alone:
-            return 0
-        gone = Run.objects.filter(state=Run.State.RUNNING)
-        text = _("Its worker ended before it did. Nothing is known of what it had not looked at; start it again.")
-        return gone.update(state=Run.State.INTERRUPTED, error=text, finished_at=timezone.now())
+            Run.objects.filter(pk=run.pk).update(
+                state=Run.State.FAILED if error else Run.State.FINISHED,
+                total=sum(result.count for result in results),
+                error=error,
+                finished_at=timezone.now(),
+                progress=100,
+            )
 
 
 @contextmanager
-def _alone(*, wait: bool = True) -> Iterator[bool]:
-    """Whether nobody else is at work; with `wait`, once nobody is."""
+def _at_work(*, wait: bool) -> Iterator[bool]:
+    """Whether this is the one at work; with `wait`, once nobody else is."""
     with connection.cursor() as cursor:
         if wait:
             cursor.execute("SET lock_timeout = 0")
@@ -107,15 +144,21 @@ def _alone(*, wait: bool = True) -> Iterator[bool]:
 
 
 class ProgressOfRun:
-    """Writes progress through a connection of its own, so that it shows while the checks see one moment."""
+    """Writes progress through a connection of its own, so that it shows while the checks see one moment.
+
+    What cannot be written is in the log, and the checks go on.
+    """
 
     def __init__(self, pk: int) -> None:
         self._pk = pk
         self._connection: BaseDatabaseWrapper = connections.create_connection("default")
 
     def __call__(self, percent: int) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute("UPDATE integrity_run SET progress = %s WHERE id = %s", [percent, self._pk])
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("UPDATE integrity_run SET progress = %s WHERE id = %s", [percent, self._pk])
+        except DatabaseError:
+            log.exception("integrity.progress_failed", run=self._pk)
 
     def close(self) -> None:
         self._connection.close()

@@ -8,8 +8,9 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, connection, transaction
+from django.utils.translation import gettext as _
 
-from integrity.check import COLUMNS, Look
+from integrity.check import COLUMNS, Check, Look
 from integrity.checks import checks, looks
 from integrity.models import Finding, Result, Run
 
@@ -26,15 +27,20 @@ class Scope:
     def has(self, code: str, module: str) -> bool:
         return (not self.codes or code in self.codes) and (not self.modules or module in self.modules)
 
+    def asked(self) -> list[tuple[Check, str]]:
+        """Each check with each module that it applies to."""
+        return [
+            (check, module) for check in checks().values() for module in check.scopes() if self.has(check.code, module)
+        ]
+
     def results(self, run: Run) -> dict[tuple[str, str], Result]:
-        """One for each check in each module, with nothing found yet."""
+        """One for each check in each module: until it is asked, it says that it was not."""
+        error = _("It was not asked.")
         return {
             (check.code, module): Result(
-                run=run, code=check.code, module=module, severity=check.severity, count=0, seconds=0
+                run=run, code=check.code, module=module, severity=check.severity, count=0, seconds=0, error=error
             )
-            for check in checks().values()
-            for module in check.scopes()
-            if self.has(check.code, module)
+            for check, module in self.asked()
         }
 
     def looks(self) -> list[Look]:
@@ -83,7 +89,7 @@ def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str
         return
     seconds = time.perf_counter() - began
     for result in results:
-        result.count, result.seconds = counts.get(result.code, 0), seconds / len(results)
+        result.count, result.seconds, result.error = counts.get(result.code, 0), seconds / len(results), ""
 
 
 # The database keeps what it finds, however much that is; `before` is the run that asked the same check last.
@@ -118,7 +124,7 @@ def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[st
 
 
 def _asked_before(run: Run) -> dict[tuple[str, str], int]:
-    """The run that asked each check in each module last."""
-    earlier = Result.objects.filter(run__state=Run.State.FINISHED, run__lt=run, error="")
+    """The run that asked each check in each module last, whatever became of the others."""
+    earlier = Result.objects.filter(run__lt=run, error="")
     newest = earlier.order_by("code", "module", "-run").distinct("code", "module")
     return {(code, module): number for code, module, number in newest.values_list("code", "module", "run")}

@@ -15,7 +15,7 @@ from crm.distribution.views.exports import send_file
 from crm.errors import Refused
 from crm.pages import came_from, go_to, page_of, render_page
 from integrity.access import get_run_for
-from integrity.checks import checks, get_check
+from integrity.checks import checks
 from integrity.models import Finding, Run
 from integrity.naming import named, reasons_of
 from integrity.runs import start_run
@@ -45,10 +45,9 @@ def run(request: SignedInRequest, pk: int) -> HttpResponse:
     rows = [(each, names[each.object, each.object_id]) for each in findings]
     context = {
         "run": shown,
-        "results": [(result, get_check(result.code)) for result in shown.results.select_related("run")],
+        "results": [(result, checks().get(result.code)) for result in shown.results.select_related("run")],
         "page": page,
         "findings": list(zip(rows, reasons_of(findings), strict=True)),
-        "asked": request.GET.get("code", ""),
     }
     return render_page(request, "integrity/run.html", context, pieces=["list", "run-progress"])
 
@@ -63,7 +62,7 @@ def _listed(request: SignedInRequest, shown: Run) -> QuerySet[Finding]:
 def start(request: SignedInRequest) -> HttpResponse:
     """A health check of everything, or of the module that the form names; leads to its page."""
     try:
-        started = start_run(by=request.user, origin=Run.Origin.PAGE, module=request.POST.get("module", ""))
+        started = start_run(by=request.user, module=request.POST.get("module", ""))
     except Refused as refused:
         messages.error(request, str(refused))
         return go_to(came_from(request, reverse("integrity")))
@@ -73,7 +72,7 @@ def start(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @admin_page
 def export_findings(request: SignedInRequest, pk: int, format: str) -> HttpResponseBase:
-    """All that the run found, or what of it the page lists, as a file."""
+    """All that the run found, or what of it `?code=&module=` names, as a file."""
     shown = get_run_for(request.user, pk)
     header = ["check", "module", "severity", "object", "id", "field", "expected", "actual", "reason", "since"]
     return send_file(request, header, _cells(_listed(request, shown)), format, name=f"findings-{shown.pk}")

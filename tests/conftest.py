@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from tests.factories.accounts import UserFactory
-from tests.template_database import drop_leftover, template_database
+from tests.template_database import own_database, template_database
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, d
     """Each worker's database is a copy of one that was migrated before."""
     with django_db_blocker.unblock():
         connection.settings_dict["TEST"]["TEMPLATE"] = template_database()
-        drop_leftover()
+    with own_database():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -38,11 +38,18 @@ def template_database() -> str:
     return name
 
 
-def drop_leftover() -> None:
-    """The database of this worker, where a run that was killed has left one, with whoever still hangs on it."""
+@contextmanager
+def own_database() -> Iterator[None]:
+    """The name of this worker's database is its own meanwhile, and free: what a run that was killed has left is
+    dropped, with whoever still hangs on it. Raises RuntimeError while another run goes on.
+    """
     name = connection.settings_dict["TEST"]["NAME"] or f"test_{connection.settings_dict['NAME']}"
     with server() as maintenance:
+        found = maintenance.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
+        if not (found and found[0]):
+            raise RuntimeError(f"Another run of the tests is using {name}. Wait for it, or end it.")
         maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        yield
 
 
 @contextmanager
@@ -66,9 +73,10 @@ def migrate(name: str) -> None:
 
 
 def fingerprint() -> str:
-    """Of everything that decides what migrating makes: the files of all migrations, and what ours import of ours."""
+    """Of everything that decides what migrating makes: the migrations, what ours import of ours, and the packages."""
     files = {Path(inspect.getfile(type(each))) for each in MigrationLoader(None).disk_migrations.values()}
     files |= {imported for file in files if is_ours(file) for imported in imports_of(file) if is_ours(imported)}
+    files.add(settings.BASE_DIR / "requirements-dev.txt")
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.read_bytes())
@@ -84,4 +92,4 @@ def imports_of(file: Path) -> Iterator[Path]:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
         for name in names:
-            yield Path(inspect.getsourcefile(importlib.import_module(name)) or "")
+            yield Path(getattr(importlib.import_module(name), "__file__", None) or "")

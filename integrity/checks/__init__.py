@@ -14,11 +14,6 @@ def checks() -> dict[str, Check]:
     return {check.code: check for file in FILES for check in file.CHECKS}
 
 
-def get_check(code: str) -> Check:
-    """The check of that code; KeyError without one."""
-    return checks()[code]
-
-
 def looks() -> tuple[Look, ...]:
     """Every query of a full health check."""
     return tuple(look for file in FILES for look in file.looks())

@@ -271,6 +271,8 @@ def recalling_covered() -> Iterator[Result]:
         for _ in range(3):
             taken = partial(recall_records, records=MEMBER_WD.Record.objects.with_ids(ids), by=admin)
             seconds.append(once(lambda taken=taken: answers.append(taken())))
+            if answers[-1].count != len(ids):
+                raise RuntimeError(f"{answers[-1].count} of {len(ids)} were recalled")
             undo(module=MEMBER_WD, key=answers[-1].undo, by=admin)
             settle()
         return sorted(seconds)[1]

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from crm.runtime import ROOT
+from integrity.checks import counts
 from tests.integrity.conftest import behind_the_back
 
 pytestmark = pytest.mark.django_db
@@ -49,14 +51,33 @@ def test_violations_are_1_with_samples_in_words(batches, capsys):
 
 def test_what_cannot_be_asked_is_2(db, capsys):
     code, report = health_check(capsys, "--check", "nothing")
-    assert (code, report) == (2, {"error": "There is no check nothing."})
+    assert (code, report) == (2, {"healthy": False, "error": "There is no check nothing."})
 
 
-def test_a_check_that_raises_is_2(batches, capsys, monkeypatch):
-    monkeypatch.setattr("integrity.runs.run_checks", lambda run, told: 1 / 0)
+@pytest.mark.parametrize("what", ["integrity.runs.run_checks", "integrity.management.commands.health_check.exit_code"])
+def test_whatever_raises_is_2(batches, capsys, monkeypatch, what):
+    monkeypatch.setattr(what, lambda *args, **options: 1 / 0)
     with pytest.raises(CommandError) as ended:
-        call_command("health_check")
+        call_command("health_check", "--json")
     assert ended.value.returncode == 2
+    assert json.loads(capsys.readouterr().out) == {"healthy": False, "error": "ZeroDivisionError: division by zero"}
+
+
+def test_what_the_others_found_is_said_where_one_check_could_not_be_asked(batches, capsys, monkeypatch):
+    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    broken = [replace(each, sql="SELECT 1/0" if each.module.key == "bonanza" else each.sql) for each in counts.looks()]
+    monkeypatch.setattr(counts, "looks", lambda: iter(broken))
+    code, report = health_check(capsys)
+    assert (code, report["healthy"], report["total"]) == (2, False, 1)
+    assert "batch_count_mismatch (bonanza)" in report["error"]
+
+
+@pytest.mark.parametrize("wrong", [{"SESSION_HOURS": "many"}, {"FIFTY_PG_DIR": "manage.py"}])
+def test_what_stands_in_the_way_of_the_start_is_2(wrong):
+    command = [sys.executable, "manage.py", "health_check", "--json"]
+    environment = {"PATH": os.environ["PATH"], "DEMO": "1", "FIFTY_PG_DIR": ".local/pg-test", **wrong}
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2, answer.stderr
 
 
 def test_no_database_is_2():

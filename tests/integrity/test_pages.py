@@ -1,12 +1,14 @@
 """The health check in the browser."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from integrity.models import Run
 from integrity.runs import work_run
 from tests.distribution.sql import ask
-from tests.factories.integrity import RunFactory
+from tests.factories.integrity import FindingFactory, ResultFactory, RunFactory
 from tests.integrity.conftest import behind_the_back
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +85,40 @@ def test_the_list_of_runs_shows_each_and_what_is_asked(desk, batches):
 def test_a_module_that_there_is_not_starts_nothing(desk):
     desk.post(reverse("start_health_check"), {"module": "nothing"})
     assert not Run.objects.exists()
+
+
+def test_while_it_is_open_htmx_gets_its_progress_and_then_the_whole_page(desk, batches):
+    run = pressed(desk)
+    asked = {"HX-Request": "true", "HX-Target": "run-progress"}
+    piece = desk.get(run.get_absolute_url(), headers=asked).content.decode()
+    assert piece.strip().startswith('<div id="run-progress"')
+    assert 'hx-trigger="every 1s"' in piece
+    work_run(run)
+    assert 'hx-trigger="load" hx-target="body"' in desk.get(run.get_absolute_url(), headers=asked).content.decode()
+
+
+def test_what_an_earlier_version_has_found_stays_readable(desk):
+    finding = FindingFactory(code="gone_check", object="nowhere.thing", module="nowhere")
+    ResultFactory(run=finding.run, code="gone_check", module="nowhere")
+    text = desk.get(finding.run.get_absolute_url()).content.decode()
+    assert "current_count is 49, and should be 50." in text
+    lines = b"".join(desk.get(reverse("export_findings", args=[finding.run.pk, "csv"])).streaming_content)
+    assert b"current_count is 49, and should be 50." in lines
+
+
+@pytest.mark.parametrize("page", ["list", "run"])
+def test_the_number_of_queries_does_not_grow_with_the_rows(desk, batches, page):
+    def queries() -> int:
+        url = reverse("integrity") if page == "list" else run.get_absolute_url()
+        with CaptureQueriesContext(connection) as asked:
+            assert desk.get(url).status_code == 200
+        return len(asked)
+
+    run = RunFactory()
+    for size in (2, 20):
+        for _ in range(size):
+            FindingFactory(run=run)
+            RunFactory()
+        if size == 2:
+            few = queries()
+    assert queries() == few

@@ -7,9 +7,10 @@ from django.db import connection
 from django.utils import timezone
 
 from crm.errors import Refused
+from integrity import checks
 from integrity.checks import counts
 from integrity.models import Run
-from integrity.runs import end_interrupted, make_run, start_run, work_run
+from integrity.runs import AT_WORK, make_run, start_run, work_run, work_waiting
 from tests.factories.integrity import RunFactory
 from tests.integrity.conftest import behind_the_back
 
@@ -65,12 +66,20 @@ def test_a_run_that_ends_before_its_time_says_so(batches, monkeypatch):
     assert (run.state, run.is_healthy) == ("failed", False)
 
 
-def test_one_that_waits_already_is_not_started_again(admin):
-    first = start_run(by=admin, origin="page", module="bonanza")
-    assert start_run(by=admin, origin="page", module="bonanza") == first
-    assert start_run(by=admin, origin="page") != first
-    work_run(first)
-    assert start_run(by=admin, origin="page", module="bonanza") != first
+def test_one_that_waits_or_is_at_work_is_not_started_again(admin):
+    first = start_run(by=admin, module="bonanza")
+    assert start_run(by=admin, module="bonanza") == first
+    assert start_run(by=admin) != first
+    assert work_waiting() == 2
+    assert start_run(by=admin, module="bonanza") != first
+
+
+def test_a_run_that_a_command_has_left_behind_is_worked_and_stands_in_nobodys_way(admin):
+    left = make_run(by=None, origin="command", keys=["bonanza"])
+    started = start_run(by=admin, module="bonanza")
+    assert started != left
+    assert work_waiting() == 2
+    assert set(Run.objects.values_list("state", flat=True)) == {"finished"}
 
 
 def test_a_run_is_worked_once(batches, look):
@@ -81,11 +90,33 @@ def test_a_run_is_worked_once(batches, look):
 
 def test_the_run_of_a_worker_that_is_gone_was_interrupted(db):
     run = RunFactory(state="running", started_at=timezone.now(), finished_at=None)
-    assert end_interrupted() == 1
+    assert work_waiting() == 0
     run.refresh_from_db()
     assert (run.state, run.is_healthy) == ("interrupted", False)
     assert "start it again" in run.error
-    assert end_interrupted() == 0
+
+
+def test_every_check_is_asked_by_a_look_in_every_module_that_it_is_about(db):
+    asked = {(code, look.module.key) for look in checks.looks() for code in look.codes}
+    assert asked == {(check.code, key) for check in checks.checks().values() for key in check.scopes()}
+
+
+def test_a_check_that_no_look_asks_is_not_healthy(batches, look, monkeypatch):
+    without = [each for each in counts.looks() if each.module.key != "bonanza"]
+    monkeypatch.setattr(counts, "looks", lambda: iter(without))
+    run = look()
+    assert run.state == "failed"
+    assert "batch_count_mismatch (bonanza): It was not asked." in run.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_nothing_in_its_way_it_finds_what_is_planted_in_every_module(batches):
+    """Outside a transaction: its own moment, its progress through another connection, its findings in the end."""
+    for key in batches:
+        behind_the_back(f"UPDATE {key}_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    run = work_run(make_run(by=None, origin="command"))
+    assert (run.state, run.total, run.progress) == ("finished", 3, 100)
+    assert {finding.module for finding in run.findings.all()} == batches.keys()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -115,14 +146,14 @@ def test_all_checks_see_one_moment_while_others_write(admin, staff, batches, mon
 def test_a_run_that_is_being_worked_is_not_taken_for_lost(admin, batches):
     other = connection.copy()
     running = RunFactory(state="running", started_at=timezone.now(), finished_at=None)
+    waiting = make_run(by=None, origin="command")
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(50003)")
-            assert end_interrupted() == 0
-            running.refresh_from_db()
-            assert running.state == "running"
-            cursor.execute("SELECT pg_advisory_unlock(50003)")
+            cursor.execute("SELECT pg_advisory_lock(%s)", [AT_WORK])
+            assert work_waiting() == 0
+            assert {Run.objects.get(pk=each.pk).state for each in (running, waiting)} == {"running", "waiting"}
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [AT_WORK])
     finally:
         other.close()
-    assert end_interrupted() == 1
-    assert not Run.objects.open().exists()
+    assert work_waiting() == 1
+    assert [Run.objects.get(pk=each.pk).state for each in (running, waiting)] == ["interrupted", "finished"]

@@ -35,6 +35,10 @@ def test_slow():
 def test_slow_and_says_why():
     time.sleep(0.2)
 
+@pytest.mark.slow
+def test_slow_and_does_not_say_why():
+    time.sleep(0.2)
+
 @pytest.fixture(scope="module")
 def shared_by_many():
     time.sleep(0.2)
@@ -76,6 +80,7 @@ def test_every_test_runs_in_test_or_in_proof_and_none_in_both(suite):
 def test_a_slow_test_is_an_error_unless_it_says_why(suite):
     passed, printed = run(suite, "test", most_seconds=0.15)
     errors = [line for line in printed.splitlines() if line.startswith("ERROR")]
-    assert len(errors) == 1, printed
+    assert len(errors) == 2, printed
     assert "::test_slow - It took 0." in errors[0]
+    assert "::test_slow_and_does_not_say_why - It took 0." in errors[1]
     assert {"test_slow_and_says_why", "test_that_comes_first"} <= passed
