@@ -261,6 +261,7 @@ def recalling_covered() -> Iterator[Result]:
     records = MEMBER_WD.Record.objects.filter(database=database)
     for person in team_of(2):
         assign_random(module=MEMBER_WD, database=database, staff=person, count=10_000, by=admin)
+    settle()
     reserved, free = (list(records.held_by(person).values_list("pk", "customer_id")) for person in team_of(2))
     _enter(database.product, [customer for _pk, customer in reserved])
     settle()
