@@ -96,7 +96,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Gener
     if call.when != "teardown" or not report.passed or seconds <= MOST_SECONDS:
         return report
     slow = item.get_closest_marker("slow")
-    if is_proof(item) or (slow and slow.args):
+    if item.config.getoption("level") not in ("test", "quick") or is_proof(item) or (slow and slow.args):
         return report
     slower = _times_slower()
     if seconds / slower > MOST_SECONDS:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -49,6 +50,15 @@ def ready_workers(run: Run) -> list[int]:
     return [int(pid) for pid in re.findall(r"ready for work at (\d+)", run.output.read_text())]
 
 
+def is_idle(pid: int) -> bool:
+    """Whether the worker sleeps and goes on sleeping: it waits for a task, with the queue's lock in its hands."""
+    stat = Path(f"/proc/{pid}/stat")
+    before = stat.read_text().rpartition(")")[2].split()
+    time.sleep(0.3)
+    after = stat.read_text().rpartition(")")[2].split()
+    return before[0] == after[0] == "S" and before[11:13] == after[11:13]
+
+
 def done(run: Run) -> int:
     return query(run.cluster, "SELECT count(*) FROM django_q_task WHERE success")[0][0]
 
@@ -59,6 +69,7 @@ def test_a_task_is_done_in_time_though_idle_workers_were_killed(tasks: Run) -> N
     """An idle worker waits with the queue's lock in its hands; killed, it never gives it back."""
     for pid in ready_workers(tasks):
         known = len(ready_workers(tasks))
+        assert eventually(lambda pid=pid: is_idle(pid), 30), "it never came to wait for a task"
         kill(pid)
         assert eventually(lambda known=known: len(ready_workers(tasks)) > known), "django-q replaces it"
     # More than the hung cluster can pull: some stay in the table.
