@@ -1,7 +1,7 @@
 """What the rows that findings are about are called, where their pages are, and what is said of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,14 @@ def _name(model: type[Model], key: int, row: Any) -> Named:
     return Named(name % {"kind": kind, "number": key, "person": owner}, row.get_absolute_url())
 
 
-def reasons_of(findings: Sequence[Finding]) -> list[str]:
-    """What is wrong, in a sentence each: "Batch 12 of Sari says 49 assigned, and 50 assigned records are in it"."""
-    names = named(findings)
-    return [_reason(each, names[each.object, each.object_id].name) for each in findings]
+def told(findings: Iterable[Finding]) -> list[tuple[Finding, Named, str]]:
+    """Each with its row, and what is wrong there: "Batch 12 of Sari says 49 assigned, and 50 assigned records are in
+    it".
+    """
+    listed = list(findings)
+    names = named(listed)
+    rows = [(each, names[each.object, each.object_id]) for each in listed]
+    return [(each, row, _reason(each, row.name)) for each, row in rows]
 
 
 def _reason(finding: Finding, name: str) -> str:

@@ -1,12 +1,11 @@
 """What a run came to, for programs: the JSON of `health_check`, and its exit code."""
 
-from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
 
 from integrity.models import Finding, Run
-from integrity.naming import reasons_of
+from integrity.naming import told
 
 MOST_SAMPLES = 100
 
@@ -44,7 +43,7 @@ def health_report(run: Run) -> dict[str, Any]:
 
 
 def _samples(findings: QuerySet[Finding]) -> list[dict[str, Any]]:
-    listed = list(islice(findings.order_by("object", "object_id", "field"), MOST_SAMPLES))
+    listed = findings.order_by("object", "object_id", "field")[:MOST_SAMPLES]
     return [
         {
             "object": finding.object,
@@ -54,5 +53,5 @@ def _samples(findings: QuerySet[Finding]) -> list[dict[str, Any]]:
             "actual": finding.actual,
             "reason": reason,
         }
-        for finding, reason in zip(listed, reasons_of(listed), strict=True)
+        for finding, _row, reason in told(listed)
     ]

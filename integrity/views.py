@@ -17,7 +17,7 @@ from crm.pages import came_from, go_to, page_of, render_page
 from integrity.access import get_run_for
 from integrity.checks import checks
 from integrity.models import Finding, Run
-from integrity.naming import named, reasons_of
+from integrity.naming import told
 from integrity.runs import start_run
 
 AT_ONCE = 2000
@@ -40,14 +40,11 @@ def run(request: SignedInRequest, pk: int) -> HttpResponse:
     """
     shown = get_run_for(request.user, pk)
     page = page_of(request, _listed(request, shown))
-    findings = list(page.object_list)
-    names = named(findings)
-    rows = [(each, names[each.object, each.object_id]) for each in findings]
     context = {
         "run": shown,
         "results": [(result, checks().get(result.code)) for result in shown.results.select_related("run")],
         "page": page,
-        "findings": list(zip(rows, reasons_of(findings), strict=True)),
+        "findings": told(page.object_list),
     }
     return render_page(request, "integrity/run.html", context, pieces=["list", "run-progress"])
 
@@ -89,6 +86,6 @@ def _cells(findings: QuerySet[Finding]) -> Iterator[list[Any]]:
 
 
 def _lines(findings: list[Finding]) -> Iterator[list[Any]]:
-    for each, reason in zip(findings, reasons_of(findings), strict=True):
+    for each, _row, reason in told(findings):
         what = [each.code, each.module, each.severity, each.object, each.object_id]
         yield [*what, each.field, each.expected, each.actual, reason, each.since]

@@ -71,7 +71,7 @@ def test_the_number_of_a_check_opens_what_it_found(desk, batches):
         behind_the_back(f"UPDATE {table} SET current_count = 49, received_count = 49, initial_count = 49")
     run = work_run(pressed(desk))
     page = desk.get(run.get_absolute_url(), {"code": "batch_count_mismatch", "module": "records"})
-    assert [finding.module for (finding, _row), _reason in page.context["findings"]] == ["records"]
+    assert [finding.module for finding, _row, _reason in page.context["findings"]] == ["records"]
 
 
 def test_the_list_of_runs_shows_each_and_what_is_asked(desk, batches):
