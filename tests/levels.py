@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 LEVELS = ("test", "proof", "quick", "all")
-MOST_SECONDS = 10.0
 SECONDS_OF_A_MILLION = 0.05
 """What `_a_million` takes on a core of its own."""
 MODULES = ("records", "bonanza", "memberwd")
@@ -32,6 +31,7 @@ SPENT = pytest.StashKey[float]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--level", choices=LEVELS, default="test", help="which tests run; see tests/levels.py")
+    parser.addoption("--slow-after", type=float, default=10.0, help="seconds of a quiet core after which a test fails")
 
 
 @pytest.hookimpl(trylast=True)  # of what `-k` has left, if it names a module, that module runs
@@ -93,17 +93,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Gener
     report = yield
     item.stash[SPENT] = item.stash.get(SPENT, 0.0) + call.duration
     seconds = item.stash[SPENT] - item.stash.get(SHARED_SECONDS, 0.0)
-    if call.when != "teardown" or not report.passed or seconds <= MOST_SECONDS:
+    most_seconds = item.config.getoption("slow_after")
+    if call.when != "teardown" or not report.passed or seconds <= most_seconds:
         return report
     slow = item.get_closest_marker("slow")
     if item.config.getoption("level") not in ("test", "quick") or is_proof(item) or (slow and slow.args):
         return report
     slower = _times_slower()
-    if seconds / slower > MOST_SECONDS:
+    if seconds / slower > most_seconds:
         report.outcome = "failed"
         report.longrepr = (
             f"It took {seconds:.1f} s (on a machine {slower:.1f} times slower than a quiet one), more than"
-            f" {MOST_SECONDS:.0f}. Make it faster, or mark it `slow` and say why."
+            f" {most_seconds:g}. Make it faster, or mark it `slow` and say why."
         )
     return report
 

@@ -55,12 +55,10 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(suite: Path, level: str, *, most_seconds: float = 60) -> tuple[set[str], str]:
+def run(suite: Path, level: str, *options: str) -> tuple[set[str], str]:
     """The names of the tests that passed, and all that was printed."""
-    code = "import sys, pytest, tests.levels as levels; levels.MOST_SECONDS = levels.SECONDS_OF_A_MILLION = {}; "
-    code = code.format(most_seconds) + "sys.exit(pytest.main(sys.argv[1:]))"
-    options = ["-p", "tests.levels", "-p", "no:django", "-p", "no:xdist", "-rpfE", "--level", level, "."]
-    command = [sys.executable, "-c", code, *options]
+    plugins = ["-p", "tests.levels", "-p", "no:django", "-p", "no:xdist"]
+    command = [sys.executable, "-m", "pytest", *plugins, "-rpfE", "--level", level, *options, "."]
     environment = {"PYTHONPATH": str(ROOT)}
     answer = subprocess.run(command, cwd=suite, env=environment, capture_output=True, text=True, check=False)
     lines = answer.stdout.splitlines()
@@ -68,7 +66,7 @@ def run(suite: Path, level: str, *, most_seconds: float = 60) -> tuple[set[str],
 
 
 def test_every_test_runs_in_test_or_in_proof_and_none_in_both(suite):
-    in_test, in_proof, everything = (run(suite, level)[0] for level in ("test", "proof", "all"))
+    in_test, in_proof, everything = (run(suite, level, "--slow-after=60")[0] for level in ("test", "proof", "all"))
     assert in_test | in_proof == everything
     assert not in_test & in_proof
     assert len([name for name in in_test if name.startswith("test_shared")]) == 2
@@ -78,7 +76,7 @@ def test_every_test_runs_in_test_or_in_proof_and_none_in_both(suite):
 
 
 def test_a_slow_test_is_an_error_unless_it_says_why(suite):
-    passed, printed = run(suite, "test", most_seconds=0.15)
+    passed, printed = run(suite, "test", "--slow-after=0.01")
     errors = [line for line in printed.splitlines() if line.startswith("ERROR")]
     assert len(errors) == 2, printed
     assert "::test_slow - It took 0." in errors[0]
