@@ -35,6 +35,13 @@ def customer_key(customer_id: str | Expression = "customer_id") -> Func:
     return Func(trimmed, function="upper", output_field=TextField())
 
 
+def customer_key_sql(column: str) -> str:
+    """The same of a column, for SQL that stands by itself."""
+    sql, values = Query(None).get_compiler(connection=connection).compile(customer_key(RawSQL(column, [])))  # noqa: S611
+    with connection.schema_editor(collect_sql=True, atomic=False) as editor:
+        return sql % tuple(editor.quote_value(value) for value in values)
+
+
 def keys_of(customer_ids: Sequence[str]) -> list[str]:
     """The key of each of the ids, as PostgreSQL computes it; in one statement."""
     compiler = Query(None).get_compiler(connection=connection)

@@ -48,15 +48,23 @@ def phone_key(text: str, region: str = "ID") -> str | None:
     return _first_key(_to_ascii(text), region)
 
 
-@lru_cache(maxsize=64)
-def _mobile_shape(region: str) -> tuple[str, re.Pattern[str]]:
-    """("+62", the shape of a mobile number of the region however prefixed): nearly every phone in a list."""
+def plain_mobile(region: str) -> tuple[str, str, str]:
+    """("+62", "0", the shape of what follows either in a mobile number of the region): nearly every phone in a list.
+
+    The shape is a regular expression that PostgreSQL reads, too. A region whose numbers need more than a prefix taken
+    off has one that nothing fits.
+    """
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
     mobile = metadata.mobile.national_number_pattern if metadata and metadata.mobile else None
     if metadata is None or mobile is None or metadata.national_prefix_for_parsing != metadata.national_prefix:
-        return "", re.compile(r"(?!)")  # numbers that need more than a prefix taken off: never the short way
-    prefixes = rf"\+?{metadata.country_code}|{metadata.national_prefix or ''}|"
-    return f"+{metadata.country_code}", re.compile(rf"(?:{prefixes})({mobile})", re.ASCII)
+        return "", "", r"(?!)"
+    return f"+{metadata.country_code}", metadata.national_prefix or "", mobile
+
+
+@lru_cache(maxsize=64)
+def _mobile_shape(region: str) -> tuple[str, re.Pattern[str]]:
+    country, prefix, mobile = plain_mobile(region)
+    return country, re.compile(rf"(?:\+?{country[1:]}|{prefix}|)({mobile})", re.ASCII)
 
 
 def _to_ascii(text: str) -> str:

@@ -84,6 +84,11 @@ class Module:
     def Record(self) -> Any:
         return apps.get_model(self.key, "Record")
 
+    @property
+    def Request(self) -> Any:
+        """What staff ask with, where they ask (`policy.asking`); LookupError elsewhere."""
+        return apps.get_model(self.key, "Request")
+
     def __str__(self) -> str:
         return str(self.label)
 

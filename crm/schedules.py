@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -45,6 +46,7 @@ SCHEDULES: list[Every | Daily] = [
     Every("resume interrupted uploads", "crm.distribution.imports.tasks.resume_interrupted", minutes=1),
     Every("work health checks that wait", "integrity.runs.work_waiting", minutes=1),
     Daily("expire reservations", "crm.reservations.expiry.run_expiry", at=time(0, 15)),
+    Daily("health check", "integrity.runs.run_night", at=settings.HEALTH_CHECK_AT),
     Daily("clean up", "crm.home.housekeeping.clean_up", at=time(3, 30)),
 ]
 

@@ -7,6 +7,7 @@ names every variable read here; a test compares the two.
 import logging
 import zoneinfo
 from collections.abc import Collection
+from datetime import datetime, time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,6 +55,15 @@ def bounded_int(name: str, default: int, low: int, high: int) -> int:
     if not low <= value <= high:
         raise ImproperlyConfigured(f"{name} is {value}; it must be from {low} to {high}.")
     return value
+
+
+def time_of_day(name: str, default: str) -> time:
+    """An hour and a minute of the team's day; anything else stops the start."""
+    text = env.str(name, default=default)
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 (a time of day has no zone)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be like {default}.") from error
 
 
 # Demo mode is for a machine nobody else can reach: a fixed secret, plain HTTP, invented people.
@@ -284,6 +294,8 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 TIME_ZONE = one_of("TIME_ZONE", "Asia/Jakarta", zoneinfo.available_timezones(), "Asia/Jakarta")
 PHONE_REGION = one_of("PHONE_REGION", "ID", phonenumbers.SUPPORTED_REGIONS, "ID (Indonesia)")
+# After what expires at night has expired, and not between two and three, which is twice or never on some days.
+HEALTH_CHECK_AT = time_of_day("HEALTH_CHECK_AT", default="01:00")
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # --- Uploads ----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from django.http import Http404
 
 from crm.accounts.models import User
-from integrity.models import Run
+from integrity.models import Finding, Run
 
 
 def get_run_for(user: User, pk: int) -> Run:
@@ -11,3 +11,10 @@ def get_run_for(user: User, pk: int) -> Run:
     if run is None:
         raise Http404
     return run
+
+
+def get_finding_for(user: User, pk: int) -> Finding:
+    finding = Finding.objects.select_related("run").filter(pk=pk).first() if user.is_admin else None
+    if finding is None:
+        raise Http404
+    return finding

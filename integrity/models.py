@@ -16,8 +16,8 @@ from crm.registry import modules
 
 
 def label_of(key: str) -> str:
-    """Of a module, by its key; the key itself where there is no such module any more."""
-    return {module.key: str(module) for module in modules()}.get(key, key)
+    """Of a module, by its key; the key itself where there is no such module any more. Empty: what they share."""
+    return {"": str(_("All modules")), **{module.key: str(module) for module in modules()}}.get(key, key)
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -29,7 +29,8 @@ class RunQuerySet(models.QuerySet["Run"]):
 class Run(models.Model):
     """One health check: who or what started it, what it was to look at, and how it ended.
 
-    It is healthy if it is finished and has found nothing. `progress` is in per cent, `total` what it has found.
+    It is healthy if it is finished and has found nothing. `progress` is in per cent, `total` what it has found, `rows`
+    how many rows there were to look at.
     """
 
     class State(models.TextChoices):
@@ -56,6 +57,7 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     progress = models.SmallIntegerField(default=0)
     total = models.IntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
     error = models.TextField(blank=True, default="")
 
     objects = RunQuerySet.as_manager()
@@ -112,7 +114,7 @@ class Result(models.Model):
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="results")
     code = models.CharField(max_length=40)
-    module = models.CharField(max_length=30)
+    module = models.CharField(max_length=30, blank=True)
     severity = models.CharField(max_length=7)
     count = models.IntegerField()
     seconds = models.FloatField()
@@ -142,7 +144,7 @@ class Finding(models.Model):
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="findings", db_index=False)
     code = models.CharField(max_length=40)
-    module = models.CharField(max_length=30)
+    module = models.CharField(max_length=30, blank=True)
     severity = models.CharField(max_length=7)
     object = models.CharField(max_length=60)
     object_id = models.BigIntegerField()
@@ -164,6 +166,9 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.object} {self.object_id}.{self.field}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("finding", args=[self.pk])
 
     @property
     def module_label(self) -> str:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
+from crm.figures import get_figure
 from integrity.checks import checks
 from integrity.models import Finding
 
@@ -19,6 +21,18 @@ class Named:
 
     name: str
     url: str = ""
+    row: Any = None
+
+    def rows_url(self, field: str) -> str:
+        """Where the rows are listed that a stored count counts; empty for what is no count, or has no list."""
+        if self.row is None or not field.endswith("_count"):
+            return ""
+        name = "records" if field == "record_count" else field.removesuffix("_count")
+        try:
+            figure = get_figure(f"{self.row._meta.model_name}.{name}")
+        except KeyError:
+            return ""
+        return figure.url(self.row) if figure.url else ""
 
 
 def named(findings: Iterable[Finding]) -> dict[tuple[str, int], Named]:
@@ -41,12 +55,24 @@ def named(findings: Iterable[Finding]) -> dict[tuple[str, int], Named]:
 
 
 def _name(model: type[Model], key: int, row: Any) -> Named:
+    if not key:  # about the table
+        return Named(str(_(str(model._meta.verbose_name_plural))).capitalize())
     kind = str(_(str(model._meta.verbose_name))).capitalize()
     if row is None:
         return Named(_("%(kind)s %(number)d, which is gone,") % {"kind": kind, "number": key})
-    owner = getattr(row, "staff", None)
-    name = _("%(kind)s %(number)d of %(person)s") if owner else _("%(kind)s %(number)d")
-    return Named(name % {"kind": kind, "number": key, "person": owner}, row.get_absolute_url())
+    try:
+        return Named(_words(kind, key, row), row.get_absolute_url() if hasattr(row, "get_absolute_url") else "", row)
+    except ObjectDoesNotExist:  # what it is called after is gone
+        return Named(_("%(kind)s %(number)d") % {"kind": kind, "number": key})
+
+
+def _words(kind: str, key: int, row: Any) -> str:
+    owner, text = getattr(row, "staff", None), str(row)
+    if owner:
+        return _("%(kind)s %(number)d of %(person)s") % {"kind": kind, "number": key, "person": owner}
+    if text and text != str(key):
+        return _("%(kind)s %(number)d (%(text)s)") % {"kind": kind, "number": key, "text": text}
+    return _("%(kind)s %(number)d") % {"kind": kind, "number": key}
 
 
 def told(findings: Iterable[Finding]) -> list[tuple[Finding, Named, str]]:

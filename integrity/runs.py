@@ -87,6 +87,12 @@ def work_waiting() -> int:
     return worked
 
 
+def run_night() -> None:
+    """The health check of every night, of everything. Scheduled at HEALTH_CHECK_AT."""
+    make_run(by=None, origin=Run.Origin.SCHEDULE)
+    work_waiting()
+
+
 def _end_interrupted() -> None:
     """Says of runs whose worker is gone that they were interrupted. For whoever has the lock: nobody is at work."""
     text = _("Its worker ended before it did. Nothing is known of what it had not looked at; start it again.")
@@ -115,6 +121,7 @@ def _work(run: Run) -> None:
             Run.objects.filter(pk=run.pk).update(
                 state=Run.State.FAILED if error else Run.State.FINISHED,
                 total=sum(result.count for result in results),
+                rows=run.rows,
                 error=error,
                 finished_at=timezone.now(),
                 progress=100,

@@ -1,16 +1,19 @@
 """Asking the checks, and keeping what they find. The one health check: pages, commands and the night use it."""
 
+import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import structlog
 from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext as _
 
-from integrity.check import COLUMNS, Check, Look
+from crm.moment import one_moment
+from integrity.check import COLUMNS, Check, Look, key_of, module_of_model, our_models
 from integrity.checks import checks, looks
 from integrity.models import Finding, Result, Run
 
@@ -34,18 +37,17 @@ class Scope:
         ]
 
     def results(self, run: Run) -> dict[tuple[str, str], Result]:
-        """One for each check in each module: until it is asked, it says that it was not."""
-        error = _("It was not asked.")
+        """One for each check in each module, before it is asked."""
         return {
             (check.code, module): Result(
-                run=run, code=check.code, module=module, severity=check.severity, count=0, seconds=0, error=error
+                run=run, code=check.code, module=module, severity=check.severity, count=0, seconds=0
             )
             for check, module in self.asked()
         }
 
     def looks(self) -> list[Look]:
         """The queries that may find something of it."""
-        return [look for look in looks() if any(self.has(code, look.module.key) for code in look.codes)]
+        return [look for look in looks() if any(self.has(code, look.scope) for code in look.codes)]
 
 
 def run_checks(run: Run, *, told: Callable[[int], None] = lambda percent: None) -> list[Result]:
@@ -59,37 +61,39 @@ def run_checks(run: Run, *, told: Callable[[int], None] = lambda percent: None) 
     asked = scope.looks()
     before = _asked_before(run)
     with one_moment():
+        run.rows = _rows_of(run)
         for number, look in enumerate(asked, 1):
-            mine = [results[code, look.module.key] for code in look.codes if (code, look.module.key) in results]
+            mine = [results[place] for code in look.codes if (place := (code, look.scope)) in results]
             _ask(run, look, mine, before)
             told(number * 100 // (len(asked) + 1))
+    for place in results.keys() - {(code, look.scope) for look in asked for code in look.codes}:
+        results[place].error = _("It was not asked.")
     return list(results.values())
 
 
-@contextmanager
-def one_moment() -> Iterator[None]:
-    """All queries see the database as it was at the first of them. Inside a transaction they see what that one sees."""
-    if connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        yield
+def _rows_of(run: Run) -> int:
+    """How many rows there are of what the run is about, without those of the history."""
+    wanted = [model for model in our_models() if not run.modules or key_of(module_of_model(model)) in run.modules]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + " + ".join(f'(SELECT count(*) FROM "{model._meta.db_table}")' for model in wanted))
+        return int(cursor.fetchone()[0])
 
 
 def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str, str], int]) -> None:
+    """Adds what the look finds to the results of its checks, which other looks may be about, too."""
     began = time.perf_counter()
     try:
         with transaction.atomic():
             counts = _find(run, look, results, before)
     except DatabaseError as error:
-        log.exception("integrity.check_failed", run=run.pk, codes=look.codes, module=look.module.key)
+        log.exception("integrity.check_failed", run=run.pk, codes=look.codes, module=look.scope)
         for result in results:
-            result.error = str(error).strip()
+            result.error = result.error or str(error).strip()
         return
     seconds = time.perf_counter() - began
     for result in results:
-        result.count, result.seconds, result.error = counts.get(result.code, 0), seconds / len(results), ""
+        result.count += counts[result.code]
+        result.seconds += seconds / len(results)
 
 
 # The database keeps what it finds, however much that is; `before` is the run that asked the same check last.
@@ -104,27 +108,43 @@ FIND = f"""
         LEFT JOIN "{Finding._meta.db_table}" earlier
              ON earlier.run_id = asked.before AND earlier.code = v.code AND earlier.module = %(module)s
              AND earlier.object = v.object AND earlier.object_id = v.object_id AND earlier.field = v.field
+        -- Two looks may name the same column of the same row.
+        ON CONFLICT DO NOTHING
         RETURNING code
     )
     SELECT code, count(*) FROM found GROUP BY code
-"""  # noqa: S608 (names of our own)
+"""
+
+GIVEN = """
+    SELECT code, object, object_id, field, expected, actual, hint FROM jsonb_to_recordset(%(rows)s::jsonb)
+        AS given (code text, object text, object_id bigint, field text, expected text, actual text, hint text)
+"""
+AT_ONCE = 5000
 
 
-def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str, str], int]) -> dict[str, int]:
+def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str, str], int]) -> Counter[str]:
     values: dict[str, Any] = {
         "run": run.pk,
-        "module": look.module.key,
+        "module": look.scope,
         "codes": [result.code for result in results],
         "severities": [result.severity for result in results],
         "before": [before.get((result.code, result.module)) for result in results],
     }
+    counts: Counter[str] = Counter()
     with connection.cursor() as cursor:
-        cursor.execute(FIND.format(look=look.sql.replace("%", "%%")), values)
-        return dict(cursor.fetchall())
+        if look.rows is None:
+            cursor.execute(FIND.format(look=look.sql.replace("%", "%%")), values)
+            counts.update(dict(cursor.fetchall()))
+            return counts
+        rows = iter(look.rows())
+        while some := [dict(zip(COLUMNS, row, strict=True)) for row in islice(rows, AT_ONCE)]:
+            cursor.execute(FIND.format(look=GIVEN), {**values, "rows": json.dumps(some)})
+            counts.update(dict(cursor.fetchall()))
+    return counts
 
 
 def _asked_before(run: Run) -> dict[tuple[str, str], int]:
     """The run that asked each check in each module last, whatever became of the others."""
     earlier = Result.objects.filter(run__lt=run, error="")
-    newest = earlier.order_by("code", "module", "-run").distinct("code", "module")
+    newest = earlier.order_by("code", "module", "-run_id").distinct("code", "module")
     return {(code, module): number for code, module, number in newest.values_list("code", "module", "run")}

@@ -14,10 +14,12 @@ from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.views.exports import send_file
 from crm.errors import Refused
 from crm.pages import came_from, go_to, page_of, render_page
-from integrity.access import get_run_for
+from integrity.access import get_finding_for, get_run_for
+from integrity.cause import cause_of
 from integrity.checks import checks
 from integrity.models import Finding, Run
 from integrity.naming import told
+from integrity.overview import last_scan, open_by_module
 from integrity.runs import start_run
 
 AT_ONCE = 2000
@@ -27,16 +29,22 @@ AT_ONCE = 2000
 @require_safe
 @admin_page
 def runs(request: SignedInRequest) -> HttpResponse:
-    page = page_of(request, Run.objects.select_related("by"))
-    context = {"page": page, "checks": checks().values()}
+    """How things stand: the last health check of everything and what is open; then all health checks."""
+    last = last_scan()
+    context = {
+        "page": page_of(request, Run.objects.select_related("by")),
+        "checks": checks().values(),
+        "last": last,
+        "open": open_by_module(last) if last else [],
+    }
     return render_page(request, "integrity/runs.html", context, pieces=["list"])
 
 
 @require_safe
 @admin_page
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
-    """How far it is; when it has ended, each check and what was found, or what the one that `?code=&module=` names
-    found.
+    """How far it is; when it has ended, how each check went, and what was found or, of that, what
+    `?code=&module=&severity=` names.
     """
     shown = get_run_for(request.user, pk)
     page = page_of(request, _listed(request, shown))
@@ -50,8 +58,28 @@ def run(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def _listed(request: SignedInRequest, shown: Run) -> QuerySet[Finding]:
-    asked = {name: request.GET[name] for name in ("code", "module") if request.GET.get(name)}
+    asked = {name: request.GET[name] for name in ("code", "module", "severity") if name in request.GET}
     return shown.findings.filter(**asked).order_by("code", "module", "object", "object_id", "field")
+
+
+@require_safe
+@admin_page
+def finding(request: SignedInRequest, pk: int) -> HttpResponse:
+    """One row that breaks a check: what is wrong, where its rows are, and what brought it there."""
+    shown = get_finding_for(request.user, pk)
+    [(_finding, row, reason)] = told([shown])
+    cause = cause_of(shown)
+    context = {
+        "run": shown.run,
+        "finding": shown,
+        "check": checks().get(shown.code),
+        "row": row,
+        "rows_url": row.rows_url(shown.field),
+        "reason": reason,
+        "cause": cause,
+        "behind": told(cause.behind),
+    }
+    return render_page(request, "integrity/finding.html", context)
 
 
 @require_POST
@@ -69,7 +97,7 @@ def start(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @admin_page
 def export_findings(request: SignedInRequest, pk: int, format: str) -> HttpResponseBase:
-    """All that the run found, or what of it `?code=&module=` names, as a file."""
+    """All that the run found, or what of it `?code=&module=&severity=` names, as a file."""
     shown = get_run_for(request.user, pk)
     header = ["check", "module", "severity", "object", "id", "field", "expected", "actual", "reason", "since"]
     return send_file(request, header, _cells(_listed(request, shown)), format, name=f"findings-{shown.pk}")

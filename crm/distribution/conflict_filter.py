@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from crm.accounts.models import Role, User
 from crm.distribution.conflict_log import RESOLUTIONS, Conflict, ConflictQuerySet
 from crm.distribution.filters import StrictFilter, by_day
-from crm.distribution.ledger import OPERATIONS
+from crm.distribution.operations import OPERATIONS
 from crm.identity import customer_key, is_blank
 from crm.phones import phone_key
 from crm.products.models import Product

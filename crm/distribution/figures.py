@@ -328,3 +328,12 @@ for name, sentence in [
     ("left", _("Records that this operation took out of the batch.")),
 ]:
     declare(Figure(f"ledger.{name}", sentence, stored=_stored(name)))
+
+for name, sentence in [
+    ("story.shown", _("The number as the pages show it.")),
+    ("story.rows", _("The rows that there are, counted just now.")),
+    ("story.total", _("What all changes of the number add up to, as the history has them.")),
+    ("change.plus", _("What came to the number by this operation.")),
+    ("change.minus", _("What went from the number by this operation.")),
+]:
+    declare(Figure(name, sentence, stored=_stored(name.partition(".")[2])))

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import Q
 
 from crm.constraints import no_truncate
+from crm.distribution.states import Status
 
 M = TypeVar("M", bound=type[models.Model])
 
@@ -31,9 +32,11 @@ def track_records() -> Callable[[M], M]:
     # The batch's ledger asks which records were ever in it.
     by_batch = models.Index(fields=["batch"], name="%(app_label)s_recordevent_batch", condition=Q(batch__isnull=False))
     return _track(
-        # An import needs no event for each record. A record that comes with a batch has arrived there.
-        pghistory.InsertEvent(condition=pgtrigger.Q(new__batch__isnull=False)),
-        exclude=["lottery", "customer_key"],
+        # An import needs no event for each record: it comes into the pool, and its seal says what it is.
+        pghistory.InsertEvent(
+            condition=~pgtrigger.Q(new__status=Status.AVAILABLE) | pgtrigger.Q(new__batch__isnull=False)
+        ),
+        exclude=["lottery", "customer_key", "seal"],
         meta={"indexes": [by_batch]},
     )
 

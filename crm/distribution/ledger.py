@@ -13,10 +13,10 @@ from django.apps import apps
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch
+from crm.distribution.operations import operation_name
 
 # One row for each event of each record that was ever in the batch, beside the state before that event. As arrays the
 # keys are looked up in an index; joined, with no statistics yet, each would be compared with every event.
@@ -44,34 +44,6 @@ LINES = f"""
     ORDER BY 2 DESC, 1 DESC
     LIMIT {{most}}
 """  # noqa: S608 (constants of this file)
-
-OPERATIONS: dict[str, str | Promise] = {
-    "records.assign": _("Assigned"),
-    "records.recall": _("Recalled"),
-    "records.transfer": _("Transferred"),
-    "records.work": _("Noted"),
-    "records.validate": _("Marked as valid or invalid"),
-    "records.replace": _("Archived and replaced"),
-    "records.archive": _("Archived as invalid"),
-    "records.restore": _("Restored"),
-    "records.purge": _("Purged"),
-    "records.undo": _("Undone"),
-    "request.make": _("Requested"),
-    "request.approve": _("Request approved"),
-    "request.reject": _("Request turned down"),
-    "request.cancel": _("Request withdrawn"),
-    "person.leave": _("The staff member left"),
-    "person.edit": _("The reservation's owner was renamed"),
-    "conflict.hand_over": _("Handed to the owner of the reservation"),
-    "conflict.keep": _("Kept in spite of a reservation"),
-    "reservation.add": _("Reserved"),
-    "reservation.approve": _("Reserved"),
-    "reservation.restore": _("Reserved again"),
-    "reservation.move": _("Reservation moved"),
-    "reservation.release": _("Reservation released"),
-    "reservation.expire": _("Reservation ended"),
-}
-
 
 MOST_LINES = 100
 """The newest operations; what is behind an older one is in the lists of arrivals and departures."""
@@ -126,7 +98,7 @@ def lines(batch: BaseBatch) -> Iterator[Line]:
         yield Line(
             f"{batch.module.key}-{batch.pk}-{first_event}",
             at,
-            OPERATIONS.get(operation or "", operation or ""),
+            operation_name(operation or ""),
             people.get(who),
             arrived,
             left,

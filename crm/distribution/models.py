@@ -26,6 +26,7 @@ from crm.distribution.names import name_order, name_words
 from crm.distribution.querysets import NO_STATES, WORK_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.distribution.states import (
     ASKED_BY_STATES,
+    IMPORTED_COLUMNS,
     NO_CONFLICT,
     NO_VALIDATION,
     NO_WORK,
@@ -77,7 +78,6 @@ BATCH_COUNTS = (
     "left_count",
     "invalid_count",
 )
-IMPORTED_COLUMNS = ("id", "database_id", "row_number", "customer_id", "customer_name", "phone", "data")
 
 
 class BaseDatabase(models.Model):
@@ -267,6 +267,9 @@ class BaseRecord(models.Model):
     lottery = models.FloatField(
         db_default=Func(template="(-ln(1 - random()))", output_field=models.FloatField()), editable=False
     )
+
+    seal = models.BigIntegerField(null=True, editable=False)
+    """Stands for what was imported; see `triggers.seal_imported`."""
 
     status = models.CharField(max_length=10, choices=Status, default=Status.AVAILABLE, db_default=Status.AVAILABLE)
     assignee = _person()
@@ -521,7 +524,8 @@ class BaseRecord(models.Model):
             triggers.count_deleted(),
             log_conflicts(),
             no_truncate(),
-            final("import_is_final", *IMPORTED_COLUMNS),
+            triggers.seal_imported(),
+            final("import_is_final", *IMPORTED_COLUMNS, "seal"),
         ]
 
     def __str__(self) -> str:

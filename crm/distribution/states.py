@@ -56,3 +56,6 @@ NO_CONFLICT: dict[str, Any] = {
 
 ASKED_BY_STATES = ("reach", "response", "validation")
 """What all of WORK_STATES but those about a day are about."""
+
+IMPORTED_COLUMNS = ("id", "database_id", "row_number", "customer_id", "customer_name", "phone", "data")
+"""What an import puts into a record, for good."""

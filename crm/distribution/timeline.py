@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.distribution import words
-from crm.distribution.ledger import OPERATIONS
 from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseRecord, Status
+from crm.distribution.operations import OPERATIONS
 
 MOST_MOMENTS = 200
 """The newest changes; nobody reads more on one page."""

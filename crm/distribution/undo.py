@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.distribution.models import IMPORTED_COLUMNS
+from crm.distribution.states import IMPORTED_COLUMNS
 from crm.errors import Refused
 from crm.history import operation
 from crm.notices.models import Kind

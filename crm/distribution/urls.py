@@ -14,6 +14,7 @@ from crm.distribution.views import (
     lists,
     saved_views,
     settings,
+    story,
     uploads,
     work,
 )
@@ -40,6 +41,8 @@ urlpatterns = [
     path("<module:module>/databases/<int:pk>/archive/", actions.archive, name="archive_database"),
     path("<module:module>/databases/<int:pk>/restore/", actions.restore, name="restore_database"),
     path("<module:module>/databases/<int:pk>/undo-import/", uploads.undo, name="undo_import"),
+    path("<module:module>/databases/<int:pk>/story/<slug:name>/", story.database_story, name="database_story"),
+    path("<module:module>/batches/<int:pk>/story/<slug:name>/", story.batch_story, name="batch_story"),
     path("<module:module>/records/", lists.records, name="records"),
     path("<module:module>/records/assign/", actions.act, {"verb": "assign"}, name="assign_records"),
     path("<module:module>/records/recall/", actions.act, {"verb": "recall"}, name="recall_records"),

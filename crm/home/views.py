@@ -10,7 +10,7 @@ from crm.accounts.access import SignedInRequest, admin_page, staff_page
 from crm.accounts.services import look
 from crm.home.changes import latest_changes
 from crm.home.health import check_health
-from crm.home.overview import staff_rows, to_do, uploads_waiting
+from crm.home.overview import staff_rows, to_do, uploads_waiting, with_old_status
 from crm.home.search import find_customers
 from crm.home.today import Today
 from crm.pages import render_page
@@ -36,6 +36,7 @@ def today(request: SignedInRequest) -> HttpResponse:
 def overview(request: SignedInRequest) -> HttpResponse:
     context = {
         "modules": list(modules()),
+        "old": with_old_status(),
         "to_do": to_do(),
         "uploads": uploads_waiting(),
         "staff": staff_rows(),

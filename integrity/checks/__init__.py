@@ -3,9 +3,23 @@
 from functools import cache
 
 from integrity.check import Check, Look
-from integrity.checks import counts
+from integrity.checks import (
+    alerts,
+    counts,
+    covering,
+    customers,
+    guards,
+    history,
+    life,
+    links,
+    requests,
+    reservations,
+    schedules,
+    uploads,
+)
 
-FILES = (counts,)
+FILES = (history, life, links, requests, customers, reservations, covering, counts, alerts, uploads, schedules, guards)
+"""Facts before flags before counts: what is wrong with a row explains what is wrong with the numbers below it."""
 
 
 @cache

@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('progress', models.SmallIntegerField(default=0)),
                 ('total', models.IntegerField(default=0)),
+                ('rows', models.BigIntegerField(default=0)),
                 ('error', models.TextField(blank=True, default='')),
                 ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
@@ -41,7 +42,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=40)),
-                ('module', models.CharField(max_length=30)),
+                ('module', models.CharField(blank=True, max_length=30)),
                 ('severity', models.CharField(max_length=7)),
                 ('count', models.IntegerField()),
                 ('seconds', models.FloatField()),
@@ -57,7 +58,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=40)),
-                ('module', models.CharField(max_length=30)),
+                ('module', models.CharField(blank=True, max_length=30)),
                 ('severity', models.CharField(max_length=7)),
                 ('object', models.CharField(max_length=60)),
                 ('object_id', models.BigIntegerField()),

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from crm.accounts.models import User
 
@@ -35,6 +35,10 @@ QUIET = [
     "--no-default-browser-check",
     "--no-first-run",
 ]
+
+PATIENCE = 30_000
+"""Milliseconds: a machine that does other things besides is slow, not wrong."""
+expect.set_options(timeout=PATIENCE)
 
 # Playwright keeps an event loop running in the test's thread, which Django takes for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -82,7 +86,7 @@ def page(context, console: list[str]) -> Iterator[Page]:
         if message.type == "error":
             console.append(f"{message.text} ({message.location.get('url')})")
 
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.on("console", note)
     page.on("pageerror", lambda error: console.append(str(error)))

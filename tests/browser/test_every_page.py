@@ -12,10 +12,14 @@ from integrity.runs import make_run, work_run
 from memberwd.models import Batch, Database, Record
 from records.models import Database as NormalDatabase
 from tests.browser.conftest import NARROW, WIDE
+from tests.distribution.sql import run
 
 
 def pages_of_admins() -> dict[str, str]:
     database, batch = Database.objects.first(), Batch.objects.filter(left_count__gt=0).first()
+    run(f"SET session_replication_role = replica; UPDATE memberwd_batch SET current_count = current_count + 1"
+        f" WHERE id = {batch.pk}; SET session_replication_role = origin")  # fmt: skip
+    found = work_run(make_run(by=None, origin="command"))
     each_module = {
         f"{module.key}-{name}": reverse(name, args=[module])
         for module in modules()
@@ -49,7 +53,10 @@ def pages_of_admins() -> dict[str, str]:
         "archived": reverse("archived_records", args=["memberwd"]),
         "deactivate": reverse("person_deactivate", args=[User.objects.get(username="sari").pk]),
         "integrity": reverse("integrity"),
-        "integrity-run": work_run(make_run(by=None, origin="command")).get_absolute_url(),
+        "integrity-run": found.get_absolute_url(),
+        "finding": found.findings.filter(code="batch_count_mismatch").first().get_absolute_url(),
+        "database-story": reverse("database_story", args=["memberwd", database.pk, "available"]),
+        "batch-story": reverse("batch_story", args=["memberwd", batch.pk, "current"]),
         "notices": reverse("notices"),
         "notice-settings": reverse("notice_settings"),
         "profile": reverse("profile"),

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from crm.runtime import ROOT
-from integrity.checks import counts
-from tests.integrity.conftest import behind_the_back
+from integrity.checks import checks, counts
+from tests.integrity.conftest import miscount
 
 pytestmark = pytest.mark.django_db
 
@@ -27,12 +27,14 @@ def test_healthy_is_0(batches, capsys):
     assert code == 0
     assert (report["healthy"], report["total"]) == (True, 0)
     assert report.keys() == {"healthy", "checked_at", "total", "checks"}
-    assert {each["module"] for each in report["checks"]} == {"records", "bonanza", "memberwd"}
+    assert {(each["code"], each["module"]) for each in report["checks"]} == {
+        (check.code, key) for check in checks().values() for key in check.scopes()
+    }
     assert report["checks"][0].keys() == {"code", "module", "severity", "count", "seconds", "samples"}
 
 
 def test_violations_are_1_with_samples_in_words(batches, capsys):
-    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    miscount("memberwd")
     code, report = health_check(capsys, "--module", "memberwd", "--check", "batch_count_mismatch")
     assert (code, report["healthy"], report["total"]) == (1, False, 1)
     [check] = report["checks"]
@@ -64,10 +66,10 @@ def test_whatever_raises_is_2(batches, capsys, monkeypatch, what):
 
 
 def test_what_the_others_found_is_said_where_one_check_could_not_be_asked(batches, capsys, monkeypatch):
-    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
-    broken = [replace(each, sql="SELECT 1/0" if each.module.key == "bonanza" else each.sql) for each in counts.looks()]
+    miscount("memberwd")
+    broken = [replace(each, sql="SELECT 1/0" if each.scope == "bonanza" else each.sql) for each in counts.looks()]
     monkeypatch.setattr(counts, "looks", lambda: iter(broken))
-    code, report = health_check(capsys)
+    code, report = health_check(capsys, "--check", "batch_count_mismatch")
     assert (code, report["healthy"], report["total"]) == (2, False, 1)
     assert "batch_count_mismatch (bonanza)" in report["error"]
 
@@ -89,7 +91,7 @@ def test_no_database_is_2():
 
 
 def test_in_words(batches, capsys):
-    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    miscount("memberwd")
     with pytest.raises(SystemExit):
         call_command("health_check")
     printed = capsys.readouterr().out

@@ -9,7 +9,7 @@ from integrity.models import Run
 from integrity.runs import work_run
 from tests.distribution.sql import ask
 from tests.factories.integrity import FindingFactory, ResultFactory, RunFactory
-from tests.integrity.conftest import behind_the_back
+from tests.integrity.conftest import miscount
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def test_the_button_of_a_module_starts_a_run_of_it_and_its_page_shows_how_far_it
 
 
 def test_the_page_says_what_is_wrong_where_and_that_nothing_was_changed(desk, batches):
-    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    miscount("memberwd")
     run = work_run(pressed(desk, "memberwd"))
     page = desk.get(run.get_absolute_url())
     text = page.content.decode()
@@ -55,20 +55,20 @@ def test_healthy_is_said_only_of_a_run_that_has_looked(desk, batches):
 
 
 def test_the_file_has_all_that_was_found(desk, batches):
-    for table in ("memberwd_batch", "records_batch"):
-        behind_the_back(f"UPDATE {table} SET current_count = 49, received_count = 49, initial_count = 49")
+    for key in ("memberwd", "records"):
+        miscount(key)
     run = work_run(pressed(desk))
     url = reverse("export_findings", args=[run.pk, "csv"])
     lines = b"".join(desk.get(url).streaming_content).decode().splitlines()
-    assert len(lines) - 1 == run.total == 2
-    assert "says 49 assigned" in lines[1]
+    assert len(lines) - 1 == run.total
+    assert len([line for line in lines if "says 49 assigned" in line]) == 2
     filtered = b"".join(desk.get(f"{url}?module=records&code=batch_count_mismatch").streaming_content).splitlines()
     assert len(filtered) - 1 == 1
 
 
 def test_the_number_of_a_check_opens_what_it_found(desk, batches):
-    for table in ("memberwd_batch", "records_batch"):
-        behind_the_back(f"UPDATE {table} SET current_count = 49, received_count = 49, initial_count = 49")
+    for key in ("memberwd", "records"):
+        miscount(key)
     run = work_run(pressed(desk))
     page = desk.get(run.get_absolute_url(), {"code": "batch_count_mismatch", "module": "records"})
     assert [finding.module for finding, _row, _reason in page.context["findings"]] == ["records"]

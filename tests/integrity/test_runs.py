@@ -12,7 +12,7 @@ from integrity.checks import counts
 from integrity.models import Run
 from integrity.runs import AT_WORK, make_run, start_run, work_run, work_waiting
 from tests.factories.integrity import RunFactory
-from tests.integrity.conftest import behind_the_back
+from tests.integrity.conftest import COUNTS, miscount
 
 pytestmark = pytest.mark.django_db
 
@@ -30,24 +30,24 @@ def test_what_there_is_not_cannot_be_asked_about(db):
 
 
 def test_a_finding_keeps_the_time_when_it_was_found_first(batches, look):
-    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
-    first = look().findings.get()
-    behind_the_back("UPDATE memberwd_batch SET current_count = 48, received_count = 48, initial_count = 48")
-    look(keys=["bonanza"])
-    second = look().findings.get()
+    miscount("memberwd")
+    first = look(codes=COUNTS).findings.get()
+    miscount("memberwd", 48)
+    look(keys=["bonanza"], codes=COUNTS)
+    second = look(codes=COUNTS).findings.get()
     assert (second.since, second.actual) == (first.since, "48")
-    behind_the_back("UPDATE memberwd_batch SET current_count = 50, received_count = 50, initial_count = 50")
-    assert look().is_healthy
-    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
-    assert look().findings.get().since > first.since
+    miscount("memberwd", 50)
+    assert look(codes=COUNTS).is_healthy
+    miscount("memberwd")
+    assert look(codes=COUNTS).findings.get().since > first.since
 
 
 def test_a_check_that_cannot_be_asked_is_not_healthy_and_the_others_are_asked(batches, look, monkeypatch):
-    behind_the_back("UPDATE memberwd_batch SET current_count = 49, received_count = 49, initial_count = 49")
+    miscount("memberwd")
     real = list(counts.looks())
-    broken = [replace(each, sql="SELECT 1/0" if each.module.key == "bonanza" else each.sql) for each in real]
+    broken = [replace(each, sql="SELECT 1/0" if each.scope == "bonanza" else each.sql) for each in real]
     monkeypatch.setattr(counts, "looks", lambda: iter(broken))
-    run = look()
+    run = look(codes=COUNTS)
     assert (run.state, run.is_healthy) == ("failed", False)
     assert "batch_count_mismatch (bonanza): " in run.error
     assert {each.module: (each.count, bool(each.error)) for each in run.results.all()} == {
@@ -83,7 +83,7 @@ def test_a_run_that_a_command_has_left_behind_is_worked_and_stands_in_nobodys_wa
 
 
 def test_a_run_is_worked_once(batches, look):
-    run = look()
+    run = look(codes=COUNTS)
     ended = run.finished_at
     assert work_run(run).finished_at == ended
 
@@ -97,14 +97,14 @@ def test_the_run_of_a_worker_that_is_gone_was_interrupted(db):
 
 
 def test_every_check_is_asked_by_a_look_in_every_module_that_it_is_about(db):
-    asked = {(code, look.module.key) for look in checks.looks() for code in look.codes}
+    asked = {(code, look.scope) for look in checks.looks() for code in look.codes}
     assert asked == {(check.code, key) for check in checks.checks().values() for key in check.scopes()}
 
 
 def test_a_check_that_no_look_asks_is_not_healthy(batches, look, monkeypatch):
-    without = [each for each in counts.looks() if each.module.key != "bonanza"]
+    without = [each for each in counts.looks() if each.scope != "bonanza"]
     monkeypatch.setattr(counts, "looks", lambda: iter(without))
-    run = look()
+    run = look(codes=COUNTS)
     assert run.state == "failed"
     assert "batch_count_mismatch (bonanza): It was not asked." in run.error
 
@@ -113,8 +113,8 @@ def test_a_check_that_no_look_asks_is_not_healthy(batches, look, monkeypatch):
 def test_with_nothing_in_its_way_it_finds_what_is_planted_in_every_module(batches):
     """Outside a transaction: its own moment, its progress through another connection, its findings in the end."""
     for key in batches:
-        behind_the_back(f"UPDATE {key}_batch SET current_count = 49, received_count = 49, initial_count = 49")
-    run = work_run(make_run(by=None, origin="command"))
+        miscount(key)
+    run = work_run(make_run(by=None, origin="command", codes=COUNTS))
     assert (run.state, run.total, run.progress) == ("finished", 3, 100)
     assert {finding.module for finding in run.findings.all()} == batches.keys()
 
@@ -135,9 +135,9 @@ def test_all_checks_see_one_moment_while_others_write(admin, staff, batches, mon
     told.done = False
     monkeypatch.setattr("integrity.runs.ProgressOfRun.__call__", lambda self, percent: told(percent))
     try:
-        assert work_run(make_run(by=None, origin="command")).is_healthy
+        assert work_run(make_run(by=None, origin="command", codes=COUNTS)).is_healthy
         assert told.done
-        assert work_run(make_run(by=None, origin="command")).total == 1
+        assert work_run(make_run(by=None, origin="command", codes=COUNTS)).total == 1
     finally:
         other.close()
 

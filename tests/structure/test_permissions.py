@@ -75,7 +75,7 @@ class World:
     own_request: Model
     own_reservation: Model
     """One that waits."""
-    health_check: Model
+    finding: Any
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def world(admin, staff, other_staff) -> World:
     requestable = factories_of(get_module("records")).database(product=product)
     fill(requestable, 9)
     return World(
-        health_check=FindingFactory(object_id=batch.pk).run,
+        finding=FindingFactory(object_id=batch.pk),
         module=module,
         sari=staff,
         tono=other_staff,
@@ -281,6 +281,7 @@ MATRIX: dict[str, Page] = {
     # Databases, records, batches
     "databases": Page(Who.ADMINS, args=of_module()),
     "database": Page(Who.ADMINS, args=of_module("database")),
+    "database_story": Page(Who.ADMINS, args=lambda world: [world.module, world.database.pk, "available"]),
     "assign_at_random": Page(
         Who.ADMINS,
         "POST",
@@ -352,6 +353,7 @@ MATRIX: dict[str, Page] = {
     ),
     "batches": Page(Who.ADMINS, args=of_module()),
     "batch": Page(Who.OWN, args=of_module("own_batch")),
+    "batch_story": Page(Who.OWN, args=lambda world: [world.module, world.own_batch.pk, "current"]),
     "my_records": Page(Who.STAFF, args=of_module()),
     "follow_ups": Page(Who.STAFF),
     # Invalid records
@@ -428,8 +430,9 @@ MATRIX: dict[str, Page] = {
     # Integrity
     "integrity": Page(Who.ADMINS),
     "start_health_check": Page(Who.ADMINS, "POST", changes=True),
-    "integrity_run": Page(Who.ADMINS, args=of("health_check")),
-    "export_findings": Page(Who.ADMINS, args=lambda world: [world.health_check.pk, "csv"]),
+    "integrity_run": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk]),
+    "finding": Page(Who.ADMINS, args=of("finding")),
+    "export_findings": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk, "csv"]),
     # Lists: the search, saved views, exports
     "search": Page(Who.SIGNED_IN),
     "save_view": Page(

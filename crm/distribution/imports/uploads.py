@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -138,6 +138,9 @@ def import_upload(upload: Upload, by: User | None, progress: Progress = no_progr
         cover_database(database)
         database.refresh_from_db()
         _tell(upload, Kind.IMPORT_FINISHED, _("“%(name)s” is imported."), database.get_absolute_url())
+    with connection.cursor() as cursor:
+        # PostgreSQL would look at the new rows within a minute or so; until then it joins as if there were none.
+        cursor.execute(f'ANALYZE (SKIP_LOCKED) "{module.Record._meta.db_table}"')
     return database
 
 

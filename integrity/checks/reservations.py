@@ -1,0 +1,82 @@
+"""Reservations: one for a customer, not past its time, and somebody's."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from crm.accounts.models import User
+from crm.reservations.models import Reservation
+from integrity.check import Check, Look, Row, literal, shared
+
+CHECKS = [
+    Check(
+        "reservation_duplicate",
+        _("Reserved twice"),
+        _("A customer of a product has one reservation that waits or is active."),
+        {"": _("%(object)s is for the same customer as reservation %(expected)s, which came first.")},
+        applies=shared,
+    ),
+    Check(
+        "reservation_overdue",
+        _("Reservation past its time"),
+        _("No active reservation is past its days of grace."),
+        {"": _("%(object)s should have ended on %(expected)s.")},
+        applies=shared,
+    ),
+    Check(
+        "reservation_owner_not_working",
+        _("Reserved by somebody who does not work"),
+        _("Reservations that wait or are active belong to active staff members."),
+        {"": _("%(actual)s, whose %(object)s is, is not an active staff member.")},
+        applies=shared,
+    ),
+]
+
+LATE = timedelta(hours=1)
+"""The nightly run of a day has had the time to end what was due by then."""
+
+TABLE = f'"{Reservation._meta.db_table}"'
+OBJECT = literal(Reservation._meta.label_lower)
+
+
+def duplicates() -> Look:
+    return Look(
+        ("reservation_duplicate",),
+        None,
+        f"""
+        SELECT 'reservation_duplicate', {OBJECT}, s.id, 'customer_key', s.first::text, s.customer_key, ''
+        FROM (
+            SELECT v.id, v.customer_key, first_value(v.id) OVER (
+                PARTITION BY product_id, customer_key ORDER BY v.status, v.since, v.id
+            ) AS first
+            FROM {TABLE} v WHERE v.status IN ('pending', 'active')
+        ) s WHERE s.id <> s.first
+        """,
+    )
+
+
+def overdue() -> Iterator[Row]:
+    today = timezone.localdate(timezone.now() - LATE)
+    for late in Reservation.objects.due(today).order_by("pk").iterator():
+        yield ("reservation_overdue", Reservation._meta.label_lower, late.pk, "status", str(vars(late)["ends_on"]),
+               late.status, "")  # fmt: skip
+
+
+def owners() -> Look:
+    return Look(
+        ("reservation_owner_not_working",),
+        None,
+        f"""
+        SELECT 'reservation_owner_not_working', {OBJECT}, v.id, 'staff_id', '', u.username, ''
+        FROM {TABLE} v JOIN "{User._meta.db_table}" u ON u.id = v.staff_id
+        WHERE v.status IN ('pending', 'active') AND NOT (u.is_active AND u.role = 'staff')
+        """,
+    )
+
+
+def looks() -> Iterator[Look]:
+    yield duplicates()
+    yield Look(("reservation_overdue",), None, rows=overdue)
+    yield owners()

@@ -1,0 +1,147 @@
+"""The guards that the models declare, and what is wrong with them in the live database."""
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from django.db import connection
+from django.db.models import Model
+
+from integrity.guards.catalogue import expected, guarded_models, read, strangers
+from integrity.guards.items import Item
+
+STATES = ["missing", "different", "disabled", "not validated"]
+BY_COLUMN = ("column", "not null", "default", "generated")
+STRANGE = ("trigger", "rule", "row security")
+"""What changes what is stored or read, wherever nobody has declared it."""
+
+ON = ("O", "A")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One rule that the models declare and PostgreSQL keeps.
+
+    `name` is that of the constraint, the index or the trigger; of what Django gives a name to that nobody knows (a
+    foreign key, a primary key) and of a rule on one column, the column's.
+    """
+
+    model: type[Model]
+    kind: str
+    name: str
+    definition: str
+    item: Item = field(compare=False, repr=False)
+    """What is to be in the catalogue."""
+
+    @property
+    def table(self) -> str:
+        return self.model._meta.db_table
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A guard that is not as declared. `actual` is what is there, in PostgreSQL's words; empty where nothing is."""
+
+    guard: Guard
+    state: str
+    actual: str
+
+    @property
+    def expected(self) -> str:
+        return self.guard.definition
+
+
+def faults(models: Iterable[type[Model]]) -> list[Fault]:
+    """All that is wrong with the guards of these models. Reads only; never waits for a row.
+
+    The functions that all triggers share are guards of `pghistory.models.Context`.
+    """
+    tables = {model._meta.db_table: model for model in models}
+    live = by_identity(read(tables), tables)
+    declared = [guard for guard in guards() if guard.table in tables]
+    found = [fault for guard in declared if (fault := fault_of(guard, live[identity(guard.item, guard.model)]))]
+    known = {(guard.table, guard.name) for guard in declared}
+    for items in live.values():
+        for item in items:
+            if item.kind in STRANGE and (item.table, item.name) not in known:
+                guard = Guard(tables[item.table], item.kind, item.name, "", item)
+                found.append(Fault(guard, "undeclared", item.definition))
+    for name in strangers(tables):
+        item = Item(name, "table", name, (), "")
+        found.append(Fault(Guard(tables[name], "table", name, "", item), "shadowed", name))
+    return found
+
+
+def guards() -> tuple[Guard, ...]:
+    """Everything that the models declare."""
+    return _guards(connection.pg_version)  # type: ignore[attr-defined]
+
+
+@functools.cache
+def _guards(version: int) -> tuple[Guard, ...]:
+    models = {model._meta.db_table: model for model in guarded_models()}
+    return tuple(
+        Guard(models[item.table], item.kind, _name(item, models[item.table]), item.definition, item)
+        for item in expected()
+    )
+
+
+def fault_of(guard: Guard, candidates: list[Item]) -> Fault | None:
+    """What is wrong with the guard, if in its place is what was found in the catalogue.
+
+    There may be several foreign keys of one column: if one of them is right, so is the guard.
+    """
+    if not candidates:
+        return Fault(guard, "missing", "")
+    states = {_state(guard.item, item): item for item in candidates}
+    if None in states:
+        return None
+    nearest = max(states, key=lambda state: STATES.index(state or ""))
+    return Fault(guard, str(nearest), states[nearest].definition)
+
+
+def _state(declared: Item, item: Item) -> str | None:
+    if shape(item) not in (shape(declared), shape(replace(declared, definition=declared.as_dumped))):
+        return "different"
+    if any(item.switches.get(switch) not in ON for switch in declared.switches):
+        return "disabled"
+    return None if item.valid else "not validated"
+
+
+def shape(item: Item) -> str:
+    """The definition without what does not matter: whether the rows were looked at, and an index' name."""
+    return re.sub(r"^(CREATE (?:UNIQUE )?INDEX )(\"[^\"]+\"|\S+) ON", r"\1ON", item.full)
+
+
+def by_identity(items: Iterable[Item], tables: Mapping[str, type[Model]]) -> dict[tuple, list[Item]]:
+    found = defaultdict(list)
+    for item in items:
+        found[identity(item, tables[item.table])].append(item)
+    return found
+
+
+def identity(item: Item, model: type[Model]) -> tuple:
+    """What tells which guard an entry of the catalogue is, whatever it says.
+
+    What has a name in the models is found by it. The others have a name that Django or PostgreSQL made up, and that
+    of an old table may be another: keys and checks are found by their columns, the rest by what they say.
+    """
+    if item.kind in ("trigger", "function", *BY_COLUMN):
+        return item.table, item.kind, item.name
+    if item.name in _names(model):
+        return item.table, "", item.name
+    if item.kind in ("check", "primary key", "foreign key", "composite key"):
+        return item.table, item.kind, item.columns
+    return item.table, item.kind, shape(item)
+
+
+def _name(item: Item, model: type[Model]) -> str:
+    by_columns = item.kind in ("primary key", "foreign key") and item.name not in _names(model)
+    return ", ".join(item.columns) if by_columns else item.name
+
+
+@functools.cache
+def _names(model: type[Model]) -> frozenset[str]:
+    return frozenset({each.name for each in [*model._meta.constraints, *model._meta.indexes]})

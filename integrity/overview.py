@@ -1,0 +1,47 @@
+"""How things stand: the last health check of everything, and what it has left open."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from integrity.check import ERROR, WARNING, key_of, modules_and_shared
+from integrity.models import Run, label_of
+
+
+@dataclass(frozen=True)
+class Open:
+    """What a run has found of one severity in one module, or (empty) in what the modules share."""
+
+    run: Run
+    module_key: str
+    severity: str
+    count: int
+
+    @property
+    def pk(self) -> str:
+        return f"{self.run.pk}-{self.module_key}-{self.severity}"
+
+
+@dataclass(frozen=True)
+class OpenOfModule:
+    label: str
+    errors: Open
+    warnings: Open
+
+
+def last_scan() -> Run | None:
+    """The newest health check of everything that has ended, however it ended."""
+    whole = Run.objects.filter(modules=[], codes=[])
+    return whole.exclude(state__in=[Run.State.WAITING, Run.State.RUNNING]).select_related("by").first()
+
+
+def open_by_module(run: Run) -> list[OpenOfModule]:
+    found = {
+        (module, severity): n
+        for module, severity, n in run.findings.values_list("module", "severity").annotate(n=Count("pk")).order_by()
+    }
+    return [
+        OpenOfModule(label_of(key), *(Open(run, key, each, found.get((key, each), 0)) for each in (ERROR, WARNING)))
+        for module in modules_and_shared()
+        for key in [key_of(module)]
+    ]

@@ -1,0 +1,67 @@
+"""docs/integrity.md says of every column who guards it, and of every check what must hold."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from crm.runtime import ROOT
+from integrity.checks import checks
+from integrity.guards import guarded_models
+
+TEXT = (ROOT / "docs" / "integrity.md").read_text()
+STANDS_FOR = {"bonanza", "memberwd"}
+"""Their tables are those of `records`, but for what only that module has."""
+
+
+def said() -> Iterator[tuple[str, str, str]]:
+    """The model, the column and who guards it, of each line of the table."""
+    label = ""
+    for line in TEXT.splitlines():
+        if heading := re.fullmatch(r"#### `([a-z_.]+)`", line):
+            label = heading[1]
+        elif label and (row := re.fullmatch(r"\| `(\w+)` \| (.+) \|", line)):
+            yield label, row[1], row[2]
+
+
+def models() -> list:
+    return [model for model in guarded_models() if not hasattr(model, "pgh_tracked_model")]
+
+
+def test_every_column_of_every_table_has_an_answer_and_no_other():
+    listed = [(label, column) for label, column, _answer in said()]
+    assert len(listed) == len(set(listed))
+    there = {
+        (model._meta.label_lower, field.column)
+        for model in models()
+        if model._meta.app_label not in STANDS_FOR
+        for field in model._meta.concrete_fields
+    }
+    assert set(listed) == there
+
+
+@pytest.mark.parametrize("module", sorted(STANDS_FOR))
+def test_one_module_stands_for_the_others(module):
+    listed = {(label, column) for label, column, _answer in said()}
+    for model in models():
+        if model._meta.app_label == module:
+            assert {
+                (f"records.{model._meta.model_name}", each.column) for each in model._meta.concrete_fields
+            } <= listed
+
+
+def test_an_answer_names_checks_and_constraints_that_there_are_or_says_why_none():
+    declared = {each.name.removeprefix("records_") for model in models() for each in model._meta.constraints}
+    declared |= {each.name for model in models() for each in model._meta.constraints}
+    columns = {field.column for model in models() for field in model._meta.concrete_fields}
+    for label, column, answer in said():
+        named, _, why = answer.partition("nobody: ")
+        for name in re.findall(r"`(\w+)`", named):
+            assert name in declared | set(checks()), f"{label}.{column}: {name}"
+        assert set(re.findall(r"`(\w+)`", why)) <= columns
+        assert why or re.search(r"`\w+`|its primary key|a unique index", answer), f"{label}.{column}: {answer}"
+
+
+def test_every_check_has_its_line():
+    first, _, _rest = TEXT.partition("## What a run promises")
+    assert re.findall(r"^\| `(\w+)` \|", first, re.MULTILINE) == list(checks())
