@@ -27,6 +27,7 @@ from crm.reservations.entries import Entry, add_reservations
 from crm.reservations.models import Reservation
 from crm.reservations.services import add_reservation, release_reservations
 from tests.bench.ground import Result, Seconds, best, empty, make_database, median, once, people, settle, team_of
+from tests.bench.health import health_check
 
 MEMBER_WD = get_module("memberwd")
 TABLE = MEMBER_WD.Record._meta.db_table
@@ -360,4 +361,5 @@ CASES = [
     undoing_an_import,
     exports,
     triggers_on_bulk_update,
+    health_check,
 ]

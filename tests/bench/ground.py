@@ -62,6 +62,23 @@ class Seconds:
         return f"{self.name:<66} {self.seconds:>5.2f}s {self.goal:>5.1f}s{mark}"
 
 
+@dataclass(frozen=True)
+class Megabytes:
+    """What may not need more memory than `goal` megabytes."""
+
+    name: str
+    megabytes: float
+    goal: float
+
+    @property
+    def missed(self) -> bool:
+        return self.megabytes > self.goal
+
+    def __str__(self) -> str:
+        mark = "  MISSED" if self.missed else ""
+        return f"{self.name:<66} {self.megabytes:>4.1f}MB {self.goal:>4.0f}MB{mark}"
+
+
 def median(work: Callable[[], object], times: int = 15) -> float:
     """The median seconds of `work`, after one run that warms the caches."""
     work()

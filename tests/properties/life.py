@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django_q.models import Schedule
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -55,6 +56,7 @@ from crm.reservations.services import (
     release_reservations,
     restore_reservations,
 )
+from integrity.runs import make_run, work_run
 from records.models import AutoApprove, Request
 from records.requests import (
     approve_requests,
@@ -166,9 +168,18 @@ class Life(RuleBasedStateMachine):
                 type(self).lives += 1
                 if self.lives % 3 == 0:
                     self.compare_figures([get_module(at(MODULES, self.lives // 3))], lists=True)
+                self.is_healthy()
         finally:
             transaction.set_rollback(True)
             self.frame.__exit__(None, None, None)
+
+    def is_healthy(self) -> None:
+        """The health check finds nothing but customers whom two people work, which nobody forbids."""
+        Schedule.objects.update(next_run=timezone.now())
+        found = work_run(make_run(by=None, origin="command"))
+        assert (found.state, found.error) == ("finished", "")
+        wrong = found.findings.exclude(code="double_worked")
+        assert not wrong, [(str(each), each.expected, each.actual, each.hint) for each in wrong]
 
     @initialize(limits=st.lists(st.sampled_from([None, 0, 1, 2, 9]), min_size=3, max_size=3), automatic=st.booleans())
     def begin(self, limits: list[int | None], automatic: bool) -> None:
