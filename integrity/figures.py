@@ -59,3 +59,4 @@ declare(
 declare(
     Figure("run.rows", _("Rows that there were to look at, without those of the history."), stored=lambda run: run.rows)
 )
+declare(Figure("write.rows", _("Records that this operation wrote to."), stored=lambda write: write.rows))

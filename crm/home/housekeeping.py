@@ -7,16 +7,13 @@ from django.core.management import call_command
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from crm.distribution.imports.models import State, Upload, UploadPart
+from crm.distribution.imports.models import KEEP_FILES, State, Upload, UploadPart
 from crm.distribution.models import Submission
 from crm.history import operation
 from crm.notices.models import Notice
 
 KEEP_SUBMISSIONS = timedelta(days=7)
 """A form that is sent again later than this takes effect again."""
-
-KEEP_FILES = timedelta(days=30)
-"""Of uploads that were never imported, counted from what was last done with them, and of undone ones."""
 
 KEEP_NOTICES = timedelta(days=180)
 """Unread ones are kept for ever."""

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
 
-from crm.distribution.imports.models import State, Upload, UploadPart
-from crm.home.housekeeping import KEEP_FILES
+from crm.distribution.imports.models import KEEP_FILES, State, Upload, UploadPart
 from crm.registry import modules
 from integrity.check import Check, Look, literal, names_of, shared
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
-READERS = {"env", "required", "bounded_int", "flag", "one_of"}
+READERS = {"env", "required", "bounded_int", "flag", "one_of", "time_of_day"}
 
 # Read from the environment, but nothing that a person sets.
 NOT_SETTINGS = {

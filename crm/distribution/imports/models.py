@@ -1,5 +1,7 @@
 """An upload: one file on its way into a database, and what became of it."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -7,6 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 NAME_MAX_LENGTH = 120
+
+KEEP_FILES = timedelta(days=30)
+"""Of uploads that were never imported, counted from what was last done with them, and of undone ones."""
 
 
 class State(models.TextChoices):
