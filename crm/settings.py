@@ -322,6 +322,7 @@ Q_CLUSTER = {
     "catch_up": False,
     "poll": 0.3,
     "save_limit": 500,
+    "save_limit_per": "func",  # what runs every minute does not drive out when the nightly tasks ran last
     "label": "Tasks",
 }
 

@@ -18,7 +18,7 @@ from crm.distribution.operations import operation_name
 from crm.registry import Module
 from integrity.check import module_of_model, names_of
 from integrity.checks.history import kept_columns
-from integrity.models import Finding
+from integrity.models import Finding, Result
 
 MOST = 10
 """So many of the last writes are shown."""
@@ -53,12 +53,13 @@ class Write:
 class Cause:
     """`writes` are the last writes to the row that the history knows, `to_records` those to the records of a batch or
     of a database. `behind` is what somebody changed past the triggers: findings of the same run of a row that is not
-    what the history says, the row itself or a record of it.
+    what the history says, the row itself or a record of it; `is_compared` says that the run has looked for such.
     """
 
     writes: list[Write]
     to_records: list[Write]
     behind: list[Finding]
+    is_compared: bool = True
 
 
 def cause_of(finding: Finding) -> Cause:
@@ -73,6 +74,9 @@ def cause_of(finding: Finding) -> Cause:
         writes=_writes_to(model, finding.object_id) if hasattr(model, "pgh_event_model") else [],
         to_records=_writes_to_records(module, about) if module and about else [],
         behind=_behind(finding, module, is_about),
+        is_compared=Result.objects.filter(
+            run=finding.run_id, code="history_mismatch", module=finding.module, error=""
+        ).exists(),
     )
 
 

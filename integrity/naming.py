@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model
+from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 
 from crm.figures import get_figure
@@ -47,8 +48,9 @@ def named(findings: Iterable[Finding]) -> dict[tuple[str, int], Named]:
         except LookupError:
             names |= {(label, key): Named(f"{label} {key}") for key in keys}
             continue
-        related = [name for name in ("staff", "database") if name in {field.name for field in model._meta.fields}]
-        there = model._default_manager.select_related(*related).in_bulk(keys)
+        # Nothing is joined, not by an order either: a row whose staff member or product is gone is there all the same.
+        related = [name for name in ("staff", "product") if name in {field.name for field in model._meta.fields}]
+        there = model._base_manager.order_by().prefetch_related(*related).in_bulk(keys)
         for key in keys:
             names[label, key] = _name(model, key, there.get(key))
     return names
@@ -62,14 +64,14 @@ def _name(model: type[Model], key: int, row: Any) -> Named:
         return Named(_("%(kind)s %(number)d, which is gone,") % {"kind": kind, "number": key})
     try:
         return Named(_words(kind, key, row), row.get_absolute_url() if hasattr(row, "get_absolute_url") else "", row)
-    except ObjectDoesNotExist:  # what it is called after is gone
+    except (ObjectDoesNotExist, NoReverseMatch):  # what it is called after is gone, or its module
         return Named(_("%(kind)s %(number)d") % {"kind": kind, "number": key})
 
 
 def _words(kind: str, key: int, row: Any) -> str:
-    owner, text = getattr(row, "staff", None), str(row)
-    if owner:
+    if owner := getattr(row, "staff", None):
         return _("%(kind)s %(number)d of %(person)s") % {"kind": kind, "number": key, "person": owner}
+    text = str(row)
     if text and text != str(key):
         return _("%(kind)s %(number)d (%(text)s)") % {"kind": kind, "number": key, "text": text}
     return _("%(kind)s %(number)d") % {"kind": kind, "number": key}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from integrity.check import ERROR, WARNING, key_of, modules_and_shared
-from integrity.models import Run, label_of
+from integrity.models import Run, RunQuerySet, label_of
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,16 @@ class OpenOfModule:
 
 def last_scan() -> Run | None:
     """The newest health check of everything that has ended, however it ended."""
-    whole = Run.objects.filter(modules=[], codes=[])
-    return whole.exclude(state__in=[Run.State.WAITING, Run.State.RUNNING]).select_related("by").first()
+    return _whole().exclude(state__in=[Run.State.WAITING, Run.State.RUNNING]).first()
+
+
+def last_asked() -> Run | None:
+    """The newest health check of everything that has asked every check: what it found is what is open."""
+    return _whole().filter(state=Run.State.FINISHED).first()
+
+
+def _whole() -> RunQuerySet:
+    return Run.objects.filter(modules=[], codes=[]).select_related("by")
 
 
 def open_by_module(run: Run) -> list[OpenOfModule]:

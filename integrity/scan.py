@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from crm.moment import one_moment
@@ -85,10 +85,10 @@ def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str
     try:
         with transaction.atomic():
             counts = _find(run, look, results, before)
-    except DatabaseError as error:
+    except Exception as error:
         log.exception("integrity.check_failed", run=run.pk, codes=look.codes, module=look.scope)
         for result in results:
-            result.error = result.error or str(error).strip()
+            result.error = result.error or str(error).strip() or type(error).__name__
         return
     seconds = time.perf_counter() - began
     for result in results:
@@ -101,7 +101,8 @@ FIND = f"""
     WITH found AS (
         INSERT INTO "{Finding._meta.db_table}" (run_id, module, severity, since, {", ".join(COLUMNS)})
         SELECT %(run)s, %(module)s, asked.severity, coalesce(earlier.since, statement_timestamp()),
-               {", ".join(f"v.{name}" for name in COLUMNS)}
+               v.code, v.object, v.object_id, v.field, coalesce(left(v.expected, 500), ''),
+               coalesce(left(v.actual, 500), ''), v.hint
         FROM ({{look}}) AS v ({", ".join(COLUMNS)})
         JOIN unnest(%(codes)s::text[], %(severities)s::text[], %(before)s::bigint[])
              AS asked (code, severity, before) ON asked.code = v.code

@@ -19,7 +19,7 @@ from integrity.cause import cause_of
 from integrity.checks import checks
 from integrity.models import Finding, Run
 from integrity.naming import told
-from integrity.overview import last_scan, open_by_module
+from integrity.overview import last_asked, last_scan, open_by_module
 from integrity.runs import start_run
 
 AT_ONCE = 2000
@@ -30,12 +30,13 @@ AT_ONCE = 2000
 @admin_page
 def runs(request: SignedInRequest) -> HttpResponse:
     """How things stand: the last health check of everything and what is open; then all health checks."""
-    last = last_scan()
+    last, asked = last_scan(), last_asked()
     context = {
         "page": page_of(request, Run.objects.select_related("by")),
         "checks": checks().values(),
         "last": last,
-        "open": open_by_module(last) if last else [],
+        "asked": asked,
+        "open": open_by_module(asked) if asked else [],
     }
     return render_page(request, "integrity/runs.html", context, pieces=["list"])
 

@@ -16,7 +16,7 @@ KEEP_SUBMISSIONS = timedelta(days=7)
 """A form that is sent again later than this takes effect again."""
 
 KEEP_NOTICES = timedelta(days=180)
-"""Unread ones are kept for ever."""
+"""Unread ones are kept for ever, and alerts as long as what they are about waits."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ def clean_up() -> None:
         submissions=_delete(Submission.objects.filter(created_at__lt=Now() - KEEP_SUBMISSIONS)),
         uploads=_delete_forgotten_uploads(),
         parts=_delete(UploadPart.objects.filter(upload__state=State.UNDONE, upload__state_at__lt=Now() - KEEP_FILES)),
-        notices=_delete(Notice.objects.filter(read_at__isnull=False, created_at__lt=Now() - KEEP_NOTICES)),
+        notices=_delete(Notice.objects.filter(about="", read_at__isnull=False, created_at__lt=Now() - KEEP_NOTICES)),
     )
 
 

@@ -10,7 +10,7 @@ from crm.distribution.models import Conflict
 from crm.registry import Module, modules
 from crm.reservations.covering import covers
 from crm.reservations.models import Reservation
-from integrity.check import Check, Look, RowRule, names_of
+from integrity.check import Check, Look, RowRule, everywhere, literal, names_of
 
 CHECKS = [
     Check(
@@ -67,9 +67,11 @@ CHECKS = [
         {
             "missing": _("%(object)s is in conflict with reservation %(expected)s, and the log does not have it."),
             "stale": _("The log has a conflict of %(object)s with reservation %(actual)s as open, and there is none."),
+            "module": _("%(object)s is of “%(actual)s”, which is no module."),
             "different": _("The log has the %(field)s of the conflict of %(object)s as “%(actual)s”, and it is"
                            " “%(expected)s”."),
         },
+        applies=everywhere,
     ),
 ]  # fmt: skip
 
@@ -96,6 +98,9 @@ COVERED = """
     SELECT 'conflict_reason_stale', {record}, r.id, 'invalid_reason', 'Reserved by ' || u.username, r.invalid_reason, ''
     FROM {records} r JOIN "{reservations}" v ON v.id = r.reservation_id JOIN "{users}" u ON u.id = v.staff_id
     WHERE r.is_reservation_conflict AND r.invalid_reason IS DISTINCT FROM 'Reserved by ' || u.username
+          -- Whoever is renamed is so a moment before their name is in the reasons.
+          AND NOT EXISTS (SELECT 1 FROM accounts_userevent e WHERE e.pgh_obj_id = u.id AND e.pgh_label = 'update'
+                          AND e.pgh_created_at > now() - interval '1 minute')
     UNION ALL
     SELECT 'kept_despite_broken', {record}, r.id, 'kept_despite', '', string_agg(k.reservation_id::text, ', '), ''
     FROM {records} r CROSS JOIN LATERAL unnest(r.kept_despite) AS k (reservation_id)
@@ -138,6 +143,13 @@ LOG = """
 """
 
 
+# Of a module that there is not, nothing can be flagged.
+STRANGE = """
+    SELECT 'conflict_log_mismatch', '{conflict}', c.id, 'module', '', c.module, 'module'
+    FROM "{conflicts}" c WHERE c.module NOT IN ({known})
+"""
+
+
 def record_rules(module: Module) -> list[RowRule]:
     return [
         RowRule("stale_reserved", "reservation_id", "r.status = 'reserved' AND r.reservation_id IS NULL", "''",
@@ -172,3 +184,6 @@ def looks() -> Iterator[Look]:
     for module in modules():
         yield Look(of_cover, module, _sql(COVERED, module))
         yield Look(("conflict_log_mismatch",), module, _sql(LOG, module))
+    known = ", ".join(literal(module.key) for module in modules())
+    names = {"conflict": Conflict._meta.label_lower, "conflicts": Conflict._meta.db_table, "known": known}
+    yield Look(("conflict_log_mismatch",), None, STRANGE.format(**names))

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from django.utils.translation import gettext_lazy as _
+from pghistory.models import Context
 
 from crm.registry import Module
 from integrity.check import Check, Look, Row, everywhere, module_of_model, modules_and_shared
-from integrity.guards import Guard, faults, guarded_models
+from integrity.guards import Guard, all_switched_off, faults, guarded_models
 
 CHECKS = [
     Check(
@@ -19,6 +20,7 @@ CHECKS = [
             "disabled": _("“%(field)s” of %(object)s is switched off."),
             "not validated": _("“%(field)s” of %(object)s was never held against the rows that are there."),
             "different": _("“%(field)s” of %(object)s is not what it should be: %(actual)s"),
+            "all": _("All triggers and foreign keys are switched off: %(actual)s"),
             "undeclared": _("“%(field)s” of %(object)s is something that nobody has declared: %(actual)s"),
             "shadowed": _("In the place of %(object)s the application finds another table of that name."),
         },
@@ -37,6 +39,9 @@ def rows(module: Module | None) -> Iterator[Row]:
     for fault in faults([model for model in guarded_models() if module_of_model(model) == module]):
         label = fault.guard.model._meta.label_lower
         yield "guard_missing", label, 0, place_of(fault.guard), fault.expected, fault.actual, fault.state
+    if module is None and (off := all_switched_off()):
+        label = Context._meta.label_lower
+        yield "guard_missing", label, 0, "session_replication_role", "origin", ", ".join(off), "all"
 
 
 def looks() -> Iterator[Look]:

@@ -34,30 +34,28 @@ CHECKS = [
 ]  # fmt: skip
 
 DIFFERENT = """
+    WITH newest AS MATERIALIZED (
+        -- The keys alone, because the events are wide.
+        SELECT pgh_obj_id, max(pgh_id) AS pgh_id FROM "{events}" GROUP BY 1
+    )
     SELECT 'history_mismatch', {object}, r."{pk}", x.field, coalesce(left(x.expected, 200), ''),
            coalesce(left(x.actual, 200), ''), ''
-    FROM "{table}" r JOIN "{events}" e ON e.pgh_obj_id = r."{pk}"
+    FROM newest JOIN "{events}" e ON e.pgh_id = newest.pgh_id JOIN "{table}" r ON r."{pk}" = e.pgh_obj_id
     CROSS JOIN LATERAL (VALUES {columns}) AS x (field, expected, actual)
-    WHERE e.pgh_label <> 'delete' AND ({different})
-          -- Said so, several processes can look for it together.
-          AND NOT EXISTS (SELECT 1 FROM "{events}" l WHERE l.pgh_obj_id = e.pgh_obj_id AND l.pgh_id > e.pgh_id)
-          AND x.expected IS DISTINCT FROM x.actual
+    WHERE e.pgh_label <> 'delete' AND ({different}) AND x.expected IS DISTINCT FROM x.actual
     UNION ALL
     SELECT 'history_mismatch', {object}, e.pgh_obj_id, 'row', 'there', 'gone', 'vanished'
-    FROM {newest} last LEFT JOIN "{table}" r ON r."{pk}" = last.pgh_obj_id
-    JOIN "{events}" e ON e.pgh_id = last.pgh_id
+    FROM newest LEFT JOIN "{table}" r ON r."{pk}" = newest.pgh_obj_id JOIN "{events}" e ON e.pgh_id = newest.pgh_id
     WHERE r."{pk}" IS NULL AND e.pgh_label <> 'delete'
 """
-# The newest event of each row: its keys alone, because the events are wide.
-NEWEST = '(SELECT pgh_obj_id, max(pgh_id) AS pgh_id FROM "{events}" GROUP BY 1)'
 
 # A row of which the history knows nothing: it has no event, or is there again after it was deleted.
 UNKNOWN = """
     SELECT r.* FROM "{table}" r
-    WHERE NOT EXISTS (SELECT 1 FROM "{events}" e WHERE e.pgh_obj_id = r."{pk}"){and_not}
+    WHERE NOT EXISTS (SELECT 1 FROM newest WHERE newest.pgh_obj_id = r."{pk}"){and_not}
     UNION ALL
-    SELECT r.* FROM "{table}" r JOIN {newest} last ON last.pgh_obj_id = r."{pk}"
-    JOIN "{events}" e ON e.pgh_id = last.pgh_id AND e.pgh_label = 'delete'
+    SELECT r.* FROM "{table}" r JOIN newest ON newest.pgh_obj_id = r."{pk}"
+    JOIN "{events}" e ON e.pgh_id = newest.pgh_id AND e.pgh_label = 'delete'
 """
 ROWS_WITHOUT = """
     UNION ALL
@@ -97,7 +95,6 @@ def sql_of(model: Any) -> str:
     columns = kept_columns(model)
     names = {
         "events": model.pgh_event_model._meta.db_table,
-        "newest": NEWEST.format(events=model.pgh_event_model._meta.db_table),
         "object": literal(model._meta.label_lower),
         "table": model._meta.db_table,
         "pk": str(model._meta.pk.column),

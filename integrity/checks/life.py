@@ -12,7 +12,6 @@ from django.db.models import CheckConstraint, Model
 from django.utils.translation import gettext_lazy as _
 
 from crm.distribution.models import Status
-from crm.registry import modules
 from integrity.check import Check, Look, RowRule, everywhere, look_at_rows, module_of_model, our_models
 from integrity.checks import covering, links, requests
 
@@ -86,6 +85,7 @@ SAID_BY_OTHERS = (
     "database_every_record_has_a_status",
     "batch_received_is_here_or_left",
     "request_decided_once",
+    "phone_key_is_e164",
 )
 
 
@@ -159,17 +159,11 @@ def declared_rules(model: type[Model]) -> tuple[RowRule, ...]:
 
 
 def looks() -> Iterator[Look]:
-    for module in modules():
-        record = module.Record
-        yield look_at_rows(
-            record,
-            [
-                *record_rules(record),
-                *links.record_rules(module),
-                *requests.record_rules(module),
-                *covering.record_rules(module),
-            ],
-            module,
-        )
     for model in our_models():
-        yield look_at_rows(model, [*links.references(model), *declared_rules(model)], module_of_model(model))
+        module = module_of_model(model)
+        rules = [*links.references(model), *declared_rules(model)]
+        if module and model is module.Record:
+            rules += record_rules(model)
+            for file in (links, requests, covering):
+                rules += file.record_rules(module)
+        yield look_at_rows(model, rules, module)

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_q.models import Schedule
 
 from crm.accounts.models import User
-from crm.reservations.models import Reservation
+from crm.products.models import Product
+from crm.reservations.models import Reservation, ReservationSettings
 from integrity.check import Check, Look, Row, literal, shared
 
 CHECKS = [
@@ -37,6 +41,8 @@ CHECKS = [
 LATE = timedelta(hours=1)
 """The nightly run of a day has had the time to end what was due by then."""
 
+A_NIGHT = timedelta(hours=26)
+
 TABLE = f'"{Reservation._meta.db_table}"'
 OBJECT = literal(Reservation._meta.label_lower)
 
@@ -58,10 +64,23 @@ def duplicates() -> Look:
 
 
 def overdue() -> Iterator[Row]:
-    today = timezone.localdate(timezone.now() - LATE)
-    for late in Reservation.objects.due(today).order_by("pk").iterator():
+    """What the nightly run has left, if it has run. What was changed since yesterday, or its time, ends tonight."""
+    now = timezone.now()
+    if Schedule.objects.filter(func="crm.reservations.expiry.run_expiry", next_run__lt=now).exists():
+        return
+    if _changed(ReservationSettings).exists():
+        return
+    due = Reservation.objects.due(timezone.localdate(now - LATE))
+    due = due.exclude(pk__in=_changed(Reservation)).exclude(product__in=_changed(Product))
+    for late in due.order_by("pk").iterator():
         yield ("reservation_overdue", Reservation._meta.label_lower, late.pk, "status", str(vars(late)["ends_on"]),
                late.status, "")  # fmt: skip
+
+
+def _changed(model: Any) -> QuerySet:
+    """The keys of the rows that were changed within a day and a night."""
+    recent = model.pgh_event_model.objects.filter(pgh_label="update", pgh_created_at__gt=timezone.now() - A_NIGHT)
+    return recent.values("pgh_obj_id")
 
 
 def owners() -> Look:

@@ -19,6 +19,7 @@ CHECKS = [
             "": _("“%(field)s” is scheduled %(actual)s times."),
             "different": _("“%(field)s” does something else: %(actual)s instead of %(expected)s."),
             "late": _("“%(field)s” was due at %(expected)s, and has not run."),
+            "time": _("“%(field)s” runs next at %(actual)s, and should at %(expected)s."),
             "failed": _("“%(field)s” ran, and failed: %(actual)s"),
             "undeclared": _("“%(field)s” runs by the clock, and nobody has declared it."),
         },
@@ -41,11 +42,13 @@ def rows() -> Iterator[Row]:
             wanted = (each.task, each.kind, each.minutes, -1)
             actual = (schedule.func, schedule.schedule_type, schedule.minutes, schedule.repeats)
             limit = LATE_OF_A_DAY if isinstance(each, Daily) else LATE
-            last = Task.objects.filter(func=each.task).order_by("-stopped").first()
+            last = Task.objects.filter(func=each.task).defer("args", "kwargs").order_by("-stopped").first()
             if actual != wanted:
                 yield _row(schedule.pk, each.name, str(wanted), str(actual), "different")
             elif schedule.next_run is None or schedule.next_run < timezone.now() - limit:
                 yield _row(schedule.pk, each.name, str(schedule.next_run), "", "late")
+            elif isinstance(each, Daily) and timezone.localtime(schedule.next_run).time() != each.at:
+                yield _row(schedule.pk, each.name, str(each.at), str(timezone.localtime(schedule.next_run)), "time")
             elif last is not None and not last.success:
                 yield _row(schedule.pk, each.name, "", str(last.result)[:200], "failed")
     names = {each.name for each in SCHEDULES}

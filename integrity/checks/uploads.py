@@ -27,6 +27,12 @@ CHECKS = [
 LIMIT = timedelta(hours=1)
 """A million rows take minutes, an interrupted import is taken up a minute later, and the third failure is the last."""
 
+WAITS_FOR_TASKS = """
+    EXISTS (SELECT 1 FROM django_q_schedule q WHERE q.func = 'crm.distribution.imports.tasks.resume_interrupted'
+            AND q.next_run < now() - interval '5 minutes')
+"""
+"""Nobody has taken up anything yet since the computer was off; that it stays off schedule_missing says."""
+
 FORGOTTEN = timedelta(days=2)
 """Housekeeping runs every night, and may miss one."""
 
@@ -55,7 +61,7 @@ def looks() -> Iterator[Look]:
         FROM u CROSS JOIN LATERAL (VALUES
             ('state', u.state_at::text, u.state, '',
              u.state IN ('{State.RECEIVED}', '{State.IMPORTING}')
-             AND u.state_at < now() - interval '{LIMIT.total_seconds()} seconds'),
+             AND u.state_at < now() - interval '{LIMIT.total_seconds()} seconds' AND NOT {WAITS_FOR_TASKS}),
             ('database', u.here::text, u.state, 'database',
              u.elsewhere > 0 OR (u.state = '{State.IMPORTED}') <> (u.here = 1) OR u.here > 1),
             ('module', '', u.module, 'module', u.module NOT IN ({known})),

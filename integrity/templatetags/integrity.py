@@ -3,9 +3,10 @@
 from typing import Any
 
 from django import template
+from django.db.models import Count
 
 from crm.registry import Module
-from integrity.models import Finding, Result
+from integrity.models import Finding, Result, Run
 
 register = template.Library()
 
@@ -22,9 +23,8 @@ def proved(context: dict[str, Any], subject: Any) -> dict[str, Any]:
     """
     module = subject if isinstance(subject, Module) else subject.module
     codes = CODES["database" if subject is module else subject._meta.model_name]
-    results = Result.objects.filter(code=codes[0], module=module.key, error="").select_related("run")
-    last = results.order_by("-run_id").first()
-    run = last.run if last else None
+    asked = Result.objects.filter(code__in=codes, module=module.key, error="").values("run").annotate(n=Count("code"))
+    run = Run.objects.filter(pk__in=asked.filter(n=len(codes)).values("run")).first()  # the newest comes first
     if run and subject is not module and (run.started_at is None or subject.created_at > run.started_at):
         run = None
     found = (

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
-from django.utils import timezone
-from django_q.models import Schedule
 
 from crm.distribution.assignment import assign_random, recall_records, transfer_records
 from crm.distribution.work import note_outcome
@@ -21,6 +19,7 @@ from integrity.runs import AT_WORK, make_run, work_run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of, fill
 from tests.factories.products import ProductFactory
+from tests.integrity.conftest import planned_anew
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,7 +103,7 @@ class Crew:
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.proof)])
 def test_while_four_people_work_no_health_check_finds_anything(workers, admin, seconds):
     crew = Crew(admin, [UserFactory() for _ in range(4)])
-    Schedule.objects.update(next_run=timezone.now())
+    planned_anew()
     until = time.monotonic() + seconds
     at_work = [workers.start(crew.work, seed, until) for seed in range(4)]
     scans = 0

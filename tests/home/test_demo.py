@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from django_q.models import Schedule
 
 from crm.accounts.models import User
 from crm.distribution.holdings import FOLLOW_UPS, work_of
@@ -14,6 +13,7 @@ from crm.registry import modules
 from integrity.runs import make_run, work_run
 from records.models import Request
 from tests.distribution.sql import ask
+from tests.integrity.conftest import planned_anew
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,6 @@ def there_is_something_of_everything_to_see(seeded):
 
 
 def nothing_is_wrong_with_it():
-    Schedule.objects.update(next_run=timezone.now())  # the tests have no task cluster
+    planned_anew()  # the tests have no task cluster
     found = work_run(make_run(by=None, origin="command"))
     assert found.is_healthy, [str(each) for each in found.findings.all()] + [found.error]

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from django.utils import timezone
 from django_q.models import Schedule
 
 from crm.distribution.assignment import assign_random
 from crm.registry import modules
+from crm.schedules import write_schedules
 from integrity.models import Run
 from integrity.runs import make_run, work_run
 from tests.distribution.conftest import module
@@ -23,14 +23,19 @@ __all__ = ["module"]
 @pytest.fixture(autouse=True)
 def clock(db) -> None:
     """The task cluster runs: what is due is not late, however old the database of the tests is."""
-    Schedule.objects.update(next_run=timezone.now())
+    planned_anew()
+
+
+def planned_anew() -> None:
+    Schedule.objects.all().delete()
+    write_schedules()
 
 
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker):
     """Made once; each test takes back what it has done to it."""
     with django_db_blocker.unblock(), transaction.atomic():
-        Schedule.objects.update(next_run=timezone.now())
+        planned_anew()
         world = World()
         # As at a commit: a table whose keys wait to be looked at cannot be altered.
         write("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")

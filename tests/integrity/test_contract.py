@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 
 from crm.registry import Module, modules
@@ -66,7 +67,9 @@ def test_what_is_planted_is_named_exactly(world: World, module: Module, plant: P
     assert Counter(found.findings.values_list("code", "module")) == {
         (each.code, each.module): each.count for each in found.results.all() if each.count
     }
-    for finding, _row, reason in told(found.findings.all()):
+    for finding, row, reason in told(found.findings.all()):
+        there = apps.get_model(finding.object)._base_manager.filter(pk=finding.object_id).exists()
+        assert ("which is gone" in row.name) == (not there and finding.object_id != 0), row.name
         assert finding.module in checks()[finding.code].scopes()
         assert "%(" not in reason
         assert len(reason.split()) > 3, reason

@@ -1,16 +1,19 @@
 """Runs: one moment, one at a time, never silently lost, and never healthier than they know."""
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from crm.errors import Refused
+from crm.schedules import SCHEDULES
 from integrity import checks
 from integrity.checks import counts
 from integrity.models import Run
-from integrity.runs import AT_WORK, make_run, start_run, work_run, work_waiting
+from integrity.runs import AT_WORK, make_run, run_night, start_run, work_run, work_waiting
 from tests.factories.integrity import RunFactory
 from tests.integrity.conftest import COUNTS, miscount
 
@@ -157,3 +160,17 @@ def test_a_run_that_is_being_worked_is_not_taken_for_lost(admin, batches):
         other.close()
     assert work_waiting() == 1
     assert [Run.objects.get(pk=each.pk).state for each in (running, waiting)] == ["interrupted", "finished"]
+
+
+def test_the_night_asks_about_everything(batches):
+    miscount("bonanza")
+    run_night()
+    [night] = Run.objects.all()
+    assert (night.origin, night.by, night.modules, night.codes, night.state) == ("schedule", None, [], [], "finished")
+    assert night.findings.filter(module="bonanza", code="batch_count_mismatch").exists()
+
+
+def test_it_is_scheduled_at_the_time_of_the_setting():
+    [night] = [each for each in SCHEDULES if each.task == "integrity.runs.run_night"]
+    assert night.at == settings.HEALTH_CHECK_AT
+    assert night.next_run(None).astimezone(ZoneInfo(settings.TIME_ZONE)).time() == settings.HEALTH_CHECK_AT

@@ -16,7 +16,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from django_q.models import Schedule
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -69,6 +68,7 @@ from tests.distribution.sql import Witness, ask, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of
 from tests.factories.products import ProductFactory
+from tests.integrity.conftest import planned_anew
 from tests.properties.invariants import (
     COVERS,
     broken_rules,
@@ -175,7 +175,7 @@ class Life(RuleBasedStateMachine):
 
     def is_healthy(self) -> None:
         """The health check finds nothing but customers whom two people work, which nobody forbids."""
-        Schedule.objects.update(next_run=timezone.now())
+        planned_anew()
         found = work_run(make_run(by=None, origin="command"))
         assert (found.state, found.error) == ("finished", "")
         wrong = found.findings.exclude(code="double_worked")

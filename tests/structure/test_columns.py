@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from crm.runtime import ROOT
+from integrity.check import our_models
 from integrity.checks import checks
+from integrity.checks.links import references
 from integrity.guards import guarded_models
 
 TEXT = (ROOT / "docs" / "integrity.md").read_text()
@@ -59,7 +61,13 @@ def test_an_answer_names_checks_and_constraints_that_there_are_or_says_why_none(
         for name in re.findall(r"`(\w+)`", named):
             assert name in declared | set(checks()), f"{label}.{column}: {name}"
         assert set(re.findall(r"`(\w+)`", why)) <= columns
-        assert why or re.search(r"`\w+`|its primary key|a unique index", answer), f"{label}.{column}: {answer}"
+        assert why or re.search(r"`\w+`|its primary key|its foreign key|a unique index", answer), f"{label}.{column}"
+
+
+def test_references_are_asked_about_where_it_says_so():
+    asked = {(model._meta.label_lower, rule.field) for model in our_models() for rule in references(model)}
+    listed = {(label, column) for label, column, answer in said() if "`missing_reference`" in answer}
+    assert listed == {(label, column) for label, column in asked if label.split(".")[0] not in STANDS_FOR}
 
 
 def test_every_check_has_its_line():

@@ -5,6 +5,13 @@ from tests.integrity.planting import GUARDS_OFF, OFF, Plant
 PLANTS = {
     "batch_count_mismatch": [
         Plant(
+            "says nothing at all",
+            "UPDATE {batches} SET current_count = NULL WHERE id = {batch3}",
+            "batch_count_mismatch: batch3; rule_broken: batch3; history_mismatch: batch3",
+            OFF,
+            drops="null:{module}_batch.current_count",
+        ),
+        Plant(
             "one too many",
             "UPDATE {batches} SET current_count = current_count + 1 WHERE id = {batch3}",
             "batch_count_mismatch: batch3",

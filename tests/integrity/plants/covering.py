@@ -158,7 +158,9 @@ PLANTS = {
             "conflict_reason_stale:"
             " SELECT 'records.record', id FROM records_record WHERE invalid_reason = 'Reserved by dewi'"
             " UNION ALL SELECT 'bonanza.record', id FROM bonanza_record WHERE invalid_reason = 'Reserved by dewi'"
-            " UNION ALL SELECT 'memberwd.record', id FROM memberwd_record WHERE invalid_reason = 'Reserved by dewi'",
+            " UNION ALL SELECT 'memberwd.record', id FROM memberwd_record WHERE invalid_reason = 'Reserved by dewi';"
+            " history_mismatch: dewi",
+            OFF,
         ),
         Plant(
             "nothing but spaces",
@@ -213,6 +215,12 @@ PLANTS = {
         ),
     ],
     "conflict_log_mismatch": [
+        Plant(
+            "of a module that there is not",
+            "UPDATE {conflicts} SET module = 'nowhere' WHERE id = {log_of_conflict}",
+            "conflict_log_mismatch: log_of_conflict conflict",
+            GUARDS_OFF,
+        ),
         Plant(
             "torn out",
             "DELETE FROM {conflicts} WHERE id = {log_of_conflict}",

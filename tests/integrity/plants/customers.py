@@ -5,6 +5,12 @@ from tests.integrity.planting import GUARDS_OFF, OFF, Plant, asks, once
 PLANTS = {
     "key_drift": [
         Plant(
+            "what is no phone key",
+            "UPDATE {records} SET phone_key = 'none' WHERE id = {fresh}",
+            "key_drift: fresh",
+            drops="record_phone_key_is_e164",
+        ),
+        Plant(
             "the phone key of another",
             "UPDATE {records} SET phone_key = '+6281111111' WHERE id = {fresh}",
             "key_drift: fresh",

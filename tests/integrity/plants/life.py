@@ -314,12 +314,6 @@ PLANTS = {
             drops="record_lottery_is_a_number",
         ),
         Plant(
-            "no phone key",
-            "UPDATE {records} SET phone_key = 'none' WHERE id = {fresh}",
-            "rule_broken: fresh; key_drift: fresh",
-            drops="record_phone_key_is_e164",
-        ),
-        Plant(
             "kept, and nobody says why",
             "UPDATE {records} SET kept_note = '' WHERE id = {kept}",
             "rule_broken: kept; kept_despite_broken: kept",

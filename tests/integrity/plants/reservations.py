@@ -16,7 +16,7 @@ PLANTS = {
             "asked for by somebody else",
             "INSERT INTO {reservations} (id, product_id, staff_id, customer_id, status) VALUES ({new}, "
             "{product}, {sari}, 'alone', 'pending')",
-            "reservation_duplicate: new_reservation; alert_stale: new_reservation",
+            "reservation_duplicate: new_reservation",
             drops="reservation_one_for_a_customer",
             fits=once,
         ),
@@ -58,34 +58,40 @@ PLANTS = {
         Plant(
             "nobody ended it",
             "UPDATE {reservations} SET since = now() - interval '32 days' WHERE id = {active}",
-            "reservation_overdue: active",
+            "reservation_overdue: active; history_mismatch: active",
+            OFF,
             fits=once,
         ),
         Plant(
             "its last deposit is long ago",
             "UPDATE {reservations} SET since = now() - interval '90 days', last_deposit_on = current_date - "
             "40 WHERE id = {active}",
-            "reservation_overdue: active",
+            "reservation_overdue: active; history_mismatch: active",
+            OFF,
             fits=once,
         ),
         Plant(
             "not permanent any more",
             "UPDATE {reservations} SET is_permanent = false, since = now() - interval '90 days' WHERE id = {permanent}",
-            "reservation_overdue: permanent",
+            "reservation_overdue: permanent; history_mismatch: permanent",
+            OFF,
             fits=once,
         ),
         Plant(
             "the product's time is shorter",
             "UPDATE products_product SET grace_days = 3 WHERE id = {tea}; UPDATE {reservations} SET since = "
             "now() - interval '5 days' WHERE id = {of_tea}",
-            "reservation_overdue: of_tea",
+            "reservation_overdue: of_tea; history_mismatch: of_tea tea",
+            OFF,
             fits=once,
         ),
         Plant(
             "it covers records",
             "UPDATE {reservations} SET since = now() - interval '32 days' WHERE id IN "
             "({reservation_of_reserved}, {reservation_of_conflict})",
-            "reservation_overdue: reservation_of_conflict reservation_of_reserved",
+            "reservation_overdue: reservation_of_conflict reservation_of_reserved;"
+            " history_mismatch: reservation_of_conflict reservation_of_reserved",
+            OFF,
             fits=once,
         ),
         Plant(

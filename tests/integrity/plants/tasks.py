@@ -1,9 +1,6 @@
 """Damage to what runs by itself: alerts, imports, schedules."""
 
-from tests.integrity.planting import Plant, asks, once, validates
-
-LONG_HERE = "UPDATE accounts_user SET date_joined = now() - interval '1 day';"
-"""Whoever came after it began to wait need not have been told."""
+from tests.integrity.planting import Plant, asks, once
 
 PLANTS = {
     "alert_stale": [
@@ -38,23 +35,6 @@ PLANTS = {
             "alert_stale: SELECT 'notices.notice', id FROM {notices} WHERE about = 'request/{request}/';"
             " stuck_request: held held2",
             fits=asks,
-        ),
-        Plant(
-            "nobody is told of a reservation",
-            f"{LONG_HERE} DELETE FROM {{notices}} WHERE about = 'reservation/{{pending}}/'",
-            "alert_stale: pending",
-        ),
-        Plant(
-            "nobody is told of a request",
-            f"{LONG_HERE} DELETE FROM {{notices}} WHERE about = 'request/{{request}}/'",
-            "alert_stale: request",
-            fits=asks,
-        ),
-        Plant(
-            "nobody is told of invalid records",
-            f"{LONG_HERE} DELETE FROM {{notices}} WHERE about LIKE 'invalid/{{module}}/%'",
-            "alert_stale: invalid",
-            fits=validates,
         ),
     ],
     "upload_stuck": [
@@ -94,7 +74,7 @@ PLANTS = {
         ),
         Plant(
             "for a module that there is not",
-            "UPDATE {uploads} SET module = 'nowhere' WHERE id = {upload}",
+            "UPDATE {uploads} SET module = 'no_module' WHERE id = {upload}",
             "upload_stuck: upload",
         ),
     ],
