@@ -7,6 +7,7 @@ that was lost) is taken up by the schedule, a minute later at most.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 import structlog
 from django.db import DatabaseError, connection, connections, transaction
@@ -21,6 +22,8 @@ from crm.registry import modules
 from integrity.checks import checks
 from integrity.models import Result, Run
 from integrity.scan import Scope, run_checks
+
+KEEP_RUNS = timedelta(days=90)
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +92,15 @@ def work_waiting() -> int:
 
 def run_night() -> None:
     """The health check of every night, of everything. Scheduled at HEALTH_CHECK_AT."""
+    _forget_old()
     make_run(by=None, origin=Run.Origin.SCHEDULE)
     work_waiting()
+
+
+def _forget_old() -> None:
+    """What was found long ago goes, but for the newest run that has asked a check: `since` is carried on from it."""
+    newest = Result.objects.filter(error="").order_by("code", "module", "-run_id").distinct("code", "module")
+    Run.objects.filter(finished_at__lt=timezone.now() - KEEP_RUNS).exclude(pk__in=newest.values("run")).delete()
 
 
 def _end_interrupted() -> None:

@@ -332,6 +332,7 @@ for name, sentence in [
 for name, sentence in [
     ("story.shown", _("The number as the pages show it.")),
     ("story.rows", _("The rows that there are, counted just now.")),
+    ("story.difference", _("By how much these numbers are apart.")),
     ("story.total", _("What all changes of the number add up to, as the history has them.")),
     ("change.plus", _("What came to the number by this operation.")),
     ("change.minus", _("What went from the number by this operation.")),

@@ -82,7 +82,7 @@ class Change:
 @dataclass(frozen=True)
 class Story:
     """The newest change first. `shown` is the stored count, `total` what the changes add up to, `rows` how many rows it
-    counts; `rows_url` lists them.
+    counts, which `rows_url` lists; none for what was, and is not there to be counted.
     """
 
     pk: str
@@ -90,7 +90,7 @@ class Story:
     figure: Figure
     shown: int
     changes: list[Change]
-    rows: int
+    rows: int | None
 
     @property
     def total(self) -> int:
@@ -98,7 +98,13 @@ class Story:
 
     @property
     def is_true(self) -> bool:
-        return self.shown == self.total == self.rows
+        return not self.difference
+
+    @property
+    def difference(self) -> int:
+        """By how much they are apart that must be the same."""
+        apart = {self.shown, self.total, self.shown if self.rows is None else self.rows}
+        return max(apart) - min(apart)
 
     @property
     def rows_url(self) -> str:
@@ -109,13 +115,14 @@ def column_of(kind: str, name: str) -> str:
     """Of a count of a "database" or a "batch", by the name of its figure; KeyError for what is no such count."""
     counts = {"database": DATABASE_COUNTS, "batch": BATCH_COUNTS}[kind]
     column = "record_count" if name == "records" else f"{name}_count"
-    if column not in counts or get_figure(f"{kind}.{name}").rows is None:
+    if column not in counts:
         raise KeyError(name)
+    get_figure(f"{kind}.{name}")
     return column
 
 
 def tell(subject: BaseDatabase | BaseBatch, name: str) -> Story:
-    """How this stored count came to what it is, all of it as it was at one moment; in five queries."""
+    """How this stored count came to what it is, all of it as it was at one moment; in six queries."""
     model: Any = type(subject)
     kind = str(model._meta.model_name)
     column, figure = column_of(kind, name), get_figure(f"{kind}.{name}")
@@ -124,7 +131,7 @@ def tell(subject: BaseDatabase | BaseBatch, name: str) -> Story:
         subject = model.objects.get(pk=subject.pk)
         query = CHANGES.format(column=column, events=model.pgh_event_model._meta.db_table, most=MOST_CHANGES)
         found = _ask(query, pk=subject.pk)
-        rows = figure.rows_of(subject).count()
+        rows = figure.rows_of(subject).count() if figure.rows else None
         others = _others(subject, [row[3] for row in found if row[3]])
     people = User.objects.in_bulk({row[5] for row in found if row[5]})
     changes = [

@@ -129,12 +129,14 @@ def double_worked() -> Look:
             SELECT a.* FROM ({assigned}) AS a JOIN suspects s
                 ON s.product_id = a.product_id AND s.number = hashtextextended(a.customer_key, 0)
         )
-        SELECT 'double_worked', a.object, a.id, 'assignee_id', string_agg(DISTINCT u.username, ', '),
-               a.assignee_id::text, ''
-        FROM twice a JOIN twice o ON (o.product_id, o.customer_key) = (a.product_id, a.customer_key)
-            AND o.assignee_id <> a.assignee_id
-        JOIN "{User._meta.db_table}" u ON u.id = o.assignee_id
-        GROUP BY a.object, a.id, a.assignee_id
+        SELECT 'double_worked', a.object, a.id, 'assignee_id', (
+                   SELECT string_agg(u.username, ', ' ORDER BY u.username) FROM "{User._meta.db_table}" u
+                   WHERE u.id = ANY(h.staff) AND u.id <> a.assignee_id
+               ), a.assignee_id::text, ''
+        FROM twice a JOIN (
+            SELECT product_id, customer_key, array_agg(DISTINCT assignee_id) AS staff FROM twice
+            GROUP BY 1, 2 HAVING count(DISTINCT assignee_id) > 1
+        ) h ON (h.product_id, h.customer_key) = (a.product_id, a.customer_key)
         """,
     )
 

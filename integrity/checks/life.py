@@ -85,7 +85,8 @@ SAID_BY_OTHERS = (
     "database_every_record_has_a_status",
     "batch_received_is_here_or_left",
     "request_decided_once",
-    "phone_key_is_e164",
+    "record_phone_key_is_e164",
+    "reservation_phone_key_is_e164",
 )
 
 

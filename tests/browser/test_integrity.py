@@ -70,7 +70,7 @@ def test_the_old_failure_is_found_read_and_explained(
     page.locator("a.how", has_text="With the staff member").click()
     for name, value in (("shown", "50"), ("rows", "49"), ("total", "50")):
         expect(page.locator(f"[data-figure='story.{name}']").first).to_have_attribute("data-value", value)
-    expect(page.get_by_text("These three must be the same.")).to_be_visible()
+    expect(page.get_by_text("These must be the same.")).to_be_visible()
     look_at("story")
 
     page.goto("/integrity/")

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
+from crm.accounts.services import edit_person
 from crm.distribution.assignment import assign_random, recall_records, transfer_records
+from crm.distribution.imports.uploads import import_upload, receive_upload
+from crm.distribution.models import Validation
+from crm.distribution.validation import replace_invalid, validate_records
 from crm.distribution.work import note_outcome
 from crm.errors import Refused
 from crm.registry import modules
@@ -16,6 +20,8 @@ from crm.reservations.models import Reservation
 from crm.reservations.services import add_reservation, release_reservations
 from integrity.models import Run
 from integrity.runs import AT_WORK, make_run, work_run
+from records.models import Request
+from records.requests import approve_requests, reject_requests, request_records
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of, fill
 from tests.factories.products import ProductFactory
@@ -60,6 +66,7 @@ class Crew:
     def work(self, seed: int, until: float) -> None:
         random = Random(seed)
         deeds = [self.assigns, self.assigns, self.recalls, self.transfers, self.notes, self.reserves, self.releases]
+        deeds += [self.renames, self.marks_invalid, self.replaces, self.imports, self.asks, self.answers]
         while time.monotonic() < until:
             deed = random.choice(deeds)
             try:
@@ -98,6 +105,37 @@ class Crew:
     def releases(self, _random: Random) -> None:
         active = Reservation.objects.active().order_by("?").values_list("pk", flat=True)[:3]
         release_reservations(reservations=Reservation.objects.filter(pk__in=list(active)), by=self.admin)
+
+    def renames(self, random: Random) -> None:
+        person = random.choice(self.staff)
+        name = f"{person.username.partition('.')[0]}.{random.randint(1, 99)}"
+        edit_person(person=person, username=name, name=person.name, email="", by=self.admin)
+
+    def marks_invalid(self, random: Random) -> None:
+        staff = random.choice(self.staff)
+        records = self.some(random).filter(assignee=staff)
+        validate_records(records=records, by=staff, validation=Validation.INVALID, reason="wrong number")
+
+    def replaces(self, random: Random) -> None:
+        module = random.choice([each for each in modules() if each.policy.validates])
+        invalid = module.Record.objects.marked_invalid()
+        replace_invalid(records=invalid.filter(pk__in=list(invalid.values_list("pk", flat=True)[:3])), by=self.admin)
+
+    def imports(self, random: Random) -> None:
+        database = random.choice(self.databases)
+        rows = "".join(f"new{random.random()},Budi\n" for _ in range(9))
+        content = [f"id,name\n{rows}".encode()]
+        named = {"product": database.product, "name": "More", "file_name": "more.csv"}
+        import_upload(receive_upload(module=database.module, content=content, by=self.admin, **named), self.admin)
+
+    def asks(self, random: Random) -> None:
+        [database] = [each for each in self.databases if each.module.policy.asking]
+        request_records(database=database, quantity=random.randint(1, 5), by=random.choice(self.staff))
+
+    def answers(self, random: Random) -> None:
+        waiting = list(Request.objects.pending()[:3])
+        answer = random.choice([approve_requests, reject_requests])
+        answer(requests=waiting, by=self.admin)
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.proof)])

@@ -1,6 +1,7 @@
 """Runs: one moment, one at a time, never silently lost, and never healthier than they know."""
 
 from dataclasses import replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,8 +13,8 @@ from crm.errors import Refused
 from crm.schedules import SCHEDULES
 from integrity import checks
 from integrity.checks import counts
-from integrity.models import Run
-from integrity.runs import AT_WORK, make_run, run_night, start_run, work_run, work_waiting
+from integrity.models import Finding, Run
+from integrity.runs import AT_WORK, KEEP_RUNS, make_run, run_night, start_run, work_run, work_waiting
 from tests.factories.integrity import RunFactory
 from tests.integrity.conftest import COUNTS, miscount
 
@@ -174,3 +175,24 @@ def test_it_is_scheduled_at_the_time_of_the_setting():
     [night] = [each for each in SCHEDULES if each.task == "integrity.runs.run_night"]
     assert night.at == settings.HEALTH_CHECK_AT
     assert night.next_run(None).astimezone(ZoneInfo(settings.TIME_ZONE)).time() == settings.HEALTH_CHECK_AT
+
+
+def test_what_was_found_long_ago_goes_but_for_the_newest_of_each_check(batches, look):
+    miscount("bonanza")
+    long_ago = timezone.now() - KEEP_RUNS - timedelta(days=1)
+    first, second = look(codes=COUNTS), look(codes=COUNTS)
+    other = look(codes=["key_drift"])
+    Run.objects.update(finished_at=long_ago)
+    run_night()
+    assert set(Run.objects.exclude(origin="schedule")) == {second, other}
+    assert not Finding.objects.filter(run=first.pk).exists()
+    night = Run.objects.get(origin="schedule")
+    assert night.findings.get(code="batch_count_mismatch").since == second.findings.get().since
+
+
+def test_whatever_one_look_raises_the_others_are_asked(batches, look, monkeypatch):
+    miscount("memberwd")
+    monkeypatch.setattr("integrity.checks.schedules.rows", lambda: 1 / 0)
+    found = look(codes=[*COUNTS, "schedule_missing"])
+    assert (found.state, found.total) == ("failed", 1)
+    assert "schedule_missing (): division by zero" in found.error

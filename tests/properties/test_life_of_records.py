@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 INVALID = Validation.INVALID
 SOAK_SECONDS = 60 * float(os.environ.get("SOAK_MINUTES", "0"))
 FIXED = settings(
-    max_examples=10,
+    max_examples=int(os.environ.get("LIVES", "10")),
     stateful_step_count=25,
     derandomize=True,
     database=None,

@@ -8,6 +8,7 @@ import pytest
 from crm.runtime import ROOT
 from integrity.check import our_models
 from integrity.checks import checks
+from integrity.checks.life import SAID_BY_OTHERS
 from integrity.checks.links import references
 from integrity.guards import guarded_models
 
@@ -73,3 +74,10 @@ def test_references_are_asked_about_where_it_says_so():
 def test_every_check_has_its_line():
     first, _, _rest = TEXT.partition("## What a run promises")
     assert re.findall(r"^\| `(\w+)` \|", first, re.MULTILINE) == list(checks())
+
+
+def test_what_is_left_to_checks_with_a_name_of_their_own_is_declared():
+    """A constraint that came to be called like one of these would silently leave `rule_broken`."""
+    names = [each.name for model in our_models() for each in model._meta.constraints]
+    left = {name for name in names if name.endswith(SAID_BY_OTHERS)}
+    assert {name if name in SAID_BY_OTHERS else name.partition("_")[2] for name in left} == set(SAID_BY_OTHERS)
