@@ -100,7 +100,7 @@ def _behind(finding: Finding, module: Module | None, is_about: str) -> list[Find
     own = list(found.filter(object=finding.object, object_id=finding.object_id)[:MOST])
     if module and is_about:
         among = RawSQL(is_about, [], output_field=BooleanField())  # noqa: S611 (numbers and names of our own)
-        own += found.filter(among, object=module.Record._meta.label_lower)[:MOST]
+        own += found.filter(among, module=module.key, object=module.Record._meta.label_lower)[:MOST]
     return own
 
 

@@ -96,7 +96,8 @@ FROM here JOIN pg_trigger t ON t.tgrelid = here.oid AND NOT t.tgisinternal
 UNION ALL
 SELECT here.name, 'column', a.attname::text, ARRAY[a.attname::text],
        format_type(a.atttypid, a.atttypmod)
-           || CASE WHEN a.attcollation <> y.typcollation THEN format(' COLLATE %%I', l.collname) ELSE '' END, NULL
+           || CASE WHEN a.attcollation <> y.typcollation THEN format(' COLLATE %%I', l.collname) ELSE '' END
+           || CASE a.attidentity WHEN '' THEN '' ELSE ' GENERATED AS IDENTITY' END, NULL
 FROM here JOIN pg_attribute a ON a.attrelid = here.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid = a.attcollation
 UNION ALL

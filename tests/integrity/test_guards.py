@@ -84,6 +84,10 @@ DAMAGE = {
         f"ALTER TABLE {RECORDS} ALTER kept_note TYPE varchar(299)",
         {("memberwd.record", "kept_note (column)", "different")},
     ),
+    "nobody numbers the rows": (
+        f"ALTER TABLE {RECORDS} ALTER id DROP IDENTITY",
+        {("memberwd.record", "id (column)", "different")},
+    ),
     "a key is not worked out any more": (
         f"ALTER TABLE {RECORDS} ALTER customer_key DROP EXPRESSION",
         {("memberwd.record", "customer_key (generated)", "missing")},
