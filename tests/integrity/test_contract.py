@@ -20,10 +20,10 @@ from tests.integrity.planting import Plant
 from tests.integrity.plants import PLANTS
 from tests.integrity.world import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.every_module]
+pytestmark = pytest.mark.django_db
 
 IN_TEST = 2
-"""So many plants of each check are sown in `make test`; `make proof` sows all."""
+"""So many plants of each check are sown in `make test`, each in one module; `make proof` sows all, in all modules."""
 
 EACH = [
     pytest.param(
