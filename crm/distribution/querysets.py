@@ -126,7 +126,7 @@ class RecordQuerySet(models.QuerySet):
         Django's own delete() would fetch all of them first, because a record can name another.
         """
         with connections[self.db].cursor() as cursor:
-            cursor.execute(f'DELETE FROM "{self.model._meta.db_table}" WHERE id = ANY(%s)', [ids])  # noqa: S608
+            cursor.execute(f'DELETE FROM "{self.model._meta.db_table}" WHERE id = ANY(%s::bigint[])', [ids])  # noqa: S608
             return cursor.rowcount
 
     def in_pool(self) -> "RecordQuerySet":

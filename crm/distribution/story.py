@@ -58,7 +58,7 @@ PEOPLE = """
         SELECT received_count, left_count FROM "{events}" e
         WHERE e.pgh_obj_id = now.pgh_obj_id AND e.pgh_id < now.pgh_id ORDER BY e.pgh_id DESC LIMIT 1
     ) AS before ON true
-    WHERE now.pgh_context_id = ANY(%(contexts)s) GROUP BY 1, 2
+    WHERE now.pgh_context_id = ANY(%(contexts)s::uuid[]) GROUP BY 1, 2
 """
 
 

@@ -31,7 +31,7 @@ CHANGED = """
     WITH after AS (
         SELECT DISTINCT ON (e.pgh_obj_id) e.* FROM "{events}" e JOIN pghistory_context c ON c.id = e.pgh_context_id
         WHERE e.pgh_context_id = %(key)s AND (c.metadata ->> 'user')::bigint = %(user)s
-              AND c.metadata ->> 'operation' = ANY(%(undoable)s)
+              AND c.metadata ->> 'operation' = ANY(%(undoable)s::text[])
         ORDER BY e.pgh_obj_id, e.pgh_id DESC
     )
 """

@@ -45,18 +45,18 @@ LATEST = """
     SELECT id, created_at, metadata ->> 'operation', (metadata ->> 'user')::bigint
     FROM pghistory_context
     WHERE metadata ->> 'operation' NOT IN ('records.work', 'records.validate')
-          AND metadata ->> 'operation' = ANY(%(operations)s)
-          AND (metadata ->> 'operation' <> 'records.undo' OR (metadata ->> 'user')::bigint = ANY(%(admins)s))
+          AND metadata ->> 'operation' = ANY(%(operations)s::text[])
+          AND (metadata ->> 'operation' <> 'records.undo' OR (metadata ->> 'user')::bigint = ANY(%(admins)s::bigint[]))
     ORDER BY created_at DESC LIMIT %(most)s
 """
 TOUCHED_RECORDS = """
     SELECT pgh_context_id, status, count(DISTINCT pgh_obj_id),
            min(database_id), max(database_id), min(assignee_id), max(assignee_id)
-    FROM "{events}" WHERE pgh_context_id = ANY(%s) GROUP BY 1, 2
+    FROM "{events}" WHERE pgh_context_id = ANY(%s::uuid[]) GROUP BY 1, 2
 """
 TOUCHED_DATABASES = """
     SELECT pgh_context_id, pgh_obj_id, max(name), max(imported_count) FROM "{events}"
-    WHERE pgh_context_id = ANY(%s) GROUP BY 1, 2
+    WHERE pgh_context_id = ANY(%s::uuid[]) GROUP BY 1, 2
 """
 
 

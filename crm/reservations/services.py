@@ -57,7 +57,7 @@ def lock_products(products: Iterable[int], *, alone: bool = False) -> None:
     lock = "NO KEY UPDATE" if alone else "SHARE"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT 1 FROM products_product WHERE id = ANY(%s) ORDER BY id FOR {lock}",  # noqa: S608 (one of two)
+            f"SELECT 1 FROM products_product WHERE id = ANY(%s::bigint[]) ORDER BY id FOR {lock}",  # noqa: S608 (one of two)
             [sorted(set(products))],
         )
 
@@ -320,7 +320,9 @@ def _locked(
     lock_products((product for _pk, product, _staff in meant), alone=alone)
     owners = {staff for _pk, _product, staff in meant} | {person.pk for person in people}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM accounts_user WHERE id = ANY(%s) ORDER BY id FOR SHARE", [sorted(owners)])
+        cursor.execute(
+            "SELECT 1 FROM accounts_user WHERE id = ANY(%s::bigint[]) ORDER BY id FOR SHARE", [sorted(owners)]
+        )
     found = still(Reservation.objects.filter(pk__in=ids)).select_related("staff", "product")
     return len(ids), found.locked()
 

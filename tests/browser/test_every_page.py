@@ -17,8 +17,11 @@ from tests.distribution.sql import run
 
 def pages_of_admins() -> dict[str, str]:
     database, batch = Database.objects.first(), Batch.objects.filter(left_count__gt=0).first()
-    run(f"SET session_replication_role = replica; UPDATE memberwd_batch SET current_count = current_count + 1"
-        f" WHERE id = {batch.pk}; SET session_replication_role = origin")  # fmt: skip
+    run(
+        "SET session_replication_role = replica;"
+        " UPDATE memberwd_batch SET current_count = current_count + 1, left_count = left_count - 1"
+        f" WHERE id = {batch.pk}; SET session_replication_role = origin"
+    )
     found = work_run(make_run(by=None, origin="command"))
     each_module = {
         f"{module.key}-{name}": reverse(name, args=[module])
