@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from crm.accounts.models import Role, User
 from crm.distribution.conflict_log import RESOLUTIONS, Conflict, ConflictQuerySet
 from crm.distribution.filters import StrictFilter, by_day
-from crm.distribution.operations import OPERATIONS
+from crm.distribution.operations import operation_name
 from crm.identity import customer_key, is_blank
 from crm.phones import phone_key
 from crm.products.models import Product
@@ -33,7 +33,7 @@ def how(resolution: str) -> str:
     """How a conflict ended, in words; nothing for one that is open."""
     if resolution == "unknown":
         return _("Changed outside the app")
-    return str(RESOLUTIONS.get(resolution) or OPERATIONS.get(resolution) or resolution)
+    return str(RESOLUTIONS.get(resolution) or operation_name(resolution))
 
 
 def _ways() -> dict[str, list[str]]:

@@ -26,8 +26,12 @@ from crm.reservations.models import Reservation
 # As likely to be drawn next as any record that never left the pool (docs/adr/0004).
 FRESH_LOTTERY = """(SELECT lottery_floor FROM "{databases}" d WHERE d.id = r.database_id) - ln(1 - random())"""
 
-# One statement: the rows that differ from what the reservations say, and only those.
+REASON = "'Reserved by ' || u.username"
+"""What a flagged record says, in SQL, of the owner `u` of the reservation that it names."""
+
 AGAINST = "c.staff_id <> r.assignee_id AND NOT c.reservation_id = ANY(r.kept_despite)"
+
+# One statement: the rows that differ from what the reservations say, and only those.
 SETTLE = """
     WITH cover AS MATERIALIZED (
         SELECT record_id, reservation_id, staff_id FROM ({covers}) AS c
@@ -49,7 +53,7 @@ SETTLE = """
                CASE WHEN w.was = 'assigned' THEN 'assigned'
                     WHEN w.covering IS NULL THEN 'available' ELSE 'reserved' END AS status,
                CASE WHEN w.was = 'assigned' AND w.conflicting IS NOT NULL
-                    THEN 'Reserved by ' || u.username ELSE '' END AS reason
+                    THEN {reason} ELSE '' END AS reason
         FROM wanted w
         LEFT JOIN "{reservations}" v ON v.id = w.conflicting
         LEFT JOIN accounts_user u ON u.id = v.staff_id
@@ -224,6 +228,7 @@ def _ask(model: Any, text: str, values: dict[str, Any], *, cleared: Collection[s
                 records=model._meta.db_table,
                 databases=databases,
                 against=AGAINST,
+                reason=REASON,
                 reservations=Reservation._meta.db_table,
                 fresh_lottery=FRESH_LOTTERY.format(databases=databases),
                 cleared=", ".join(f"{column} = %({column})s" for column in cleared),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.accounts.models import User
 from crm.distribution import words
 from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseRecord, Status
-from crm.distribution.operations import OPERATIONS
+from crm.distribution.operations import operation_name
 
 MOST_MOMENTS = 200
 """The newest changes; nobody reads more on one page."""
@@ -50,7 +50,7 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
     moments = [
         Moment(
             at=event.pgh_created_at,
-            what=OPERATIONS.get(context.get("operation"), context.get("operation") or _("Changed outside the app")),
+            what=operation_name(context.get("operation") or "") or _("Changed outside the app"),
             who=people.get(context.get("user")),
             status=Status(event.status),
             assignee=people.get(event.assignee_id),

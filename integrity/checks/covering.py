@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
-from crm.distribution.coverage import AGAINST
+from crm.distribution.coverage import AGAINST, REASON
 from crm.distribution.models import Conflict
 from crm.registry import Module, modules
 from crm.reservations.covering import covers
@@ -95,9 +95,9 @@ COVERED = """
         SELECT 1 FROM cover c WHERE c.record_id = r.id AND c.reservation_id = r.reservation_id AND {against}
     )
     UNION ALL
-    SELECT 'conflict_reason_stale', {record}, r.id, 'invalid_reason', 'Reserved by ' || u.username, r.invalid_reason, ''
+    SELECT 'conflict_reason_stale', {record}, r.id, 'invalid_reason', {reason}, r.invalid_reason, ''
     FROM {records} r JOIN "{reservations}" v ON v.id = r.reservation_id JOIN "{users}" u ON u.id = v.staff_id
-    WHERE r.is_reservation_conflict AND r.invalid_reason IS DISTINCT FROM 'Reserved by ' || u.username
+    WHERE r.is_reservation_conflict AND r.invalid_reason IS DISTINCT FROM {reason}
           -- Whoever is renamed is so a moment before their name is in the reasons.
           AND NOT EXISTS (SELECT 1 FROM accounts_userevent e WHERE e.pgh_obj_id = u.id AND e.pgh_label = 'update'
                           AND e.pgh_created_at > now() - interval '1 minute')
@@ -170,6 +170,7 @@ def _sql(text: str, module: Module) -> str:
     return text.format(
         covers=covers(module.Record),
         against=AGAINST,
+        reason=REASON,
         reservations=Reservation._meta.db_table,
         users=User._meta.db_table,
         conflicts=Conflict._meta.db_table,

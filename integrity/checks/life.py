@@ -12,7 +12,7 @@ from django.db.models import CheckConstraint, Model
 from django.utils.translation import gettext_lazy as _
 
 from crm.distribution.models import Status
-from integrity.check import Check, Look, RowRule, everywhere, look_at_rows, module_of_model, our_models
+from integrity.check import Check, Look, RowRule, everywhere, literal, look_at_rows, module_of_model, our_models
 from integrity.checks import covering, links, requests
 
 CHECKS = [
@@ -66,7 +66,7 @@ CHECKS = [
     ),
 ]  # fmt: skip
 
-POOL = "r.status IN ('available', 'reserved', 'requested')"
+POOL = f"r.status IN ({', '.join(literal(status) for status in Status.of_the_pool())})"
 
 # What belongs to a record that is, or was last, with somebody.
 HELD = ("assignee", "assigned_at", "assigned_by", "batch")
