@@ -13,7 +13,8 @@ class CompositeForeignKey(BaseConstraint):
     """A foreign key over several columns: `fields` of this model must equal `to_fields` of one row that `to` can name.
 
     `to` is a foreign key field of this model; its target must have a unique constraint over `to_fields`. As in
-    SQL, a row with a null in any of `fields` is not checked. It lives in `Meta.constraints`, so that migrations
+    SQL, a row with a null in any of `fields` is not checked. It is looked at with every statement, unless a transaction
+    that mends several rows says that it be later. It lives in `Meta.constraints`, so that migrations
     and the check of the live catalogue see it like any other constraint.
     """
 
@@ -44,6 +45,7 @@ class CompositeForeignKey(BaseConstraint):
         return (
             f"FOREIGN KEY ({columns(model, self.fields)})"
             f" REFERENCES {quote(target._meta.db_table)} ({columns(target, self.to_fields)})"
+            " DEFERRABLE INITIALLY IMMEDIATE"
         )
 
     # Each of these is called with a model and an editor; the stubs allow for None.

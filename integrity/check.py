@@ -4,7 +4,7 @@ A check is what must hold, said to a person. A *look* is one query that selects 
 checks, so that what is read together is read once. It selects the columns of COLUMNS. Nothing here writes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,19 @@ SHARED = ""
 """Stands for the key of a module where it is about what the modules share: people, products, reservations."""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What an admin can choose where nobody else can tell what is right. `consequence` is said before it is done.
+
+    What it does is in `integrity.choices`, by its key.
+    """
+
+    key: str
+    title: Text
+    consequence: Text
+    asks_whom: bool = False
+
+
 def in_modules(module: Module | None) -> bool:
     return module is not None
 
@@ -45,7 +58,8 @@ class Check:
     """What must hold. `applies` says in which modules; None stands for what they share.
 
     `reasons` say of a violation what is wrong, by its hint; they may name its `object`, `field`, and what was
-    `expected` there and what is there, `actual`.
+    `expected` there and what is there, `actual`. Repair mends it, but for the hints in `decisions`: these need an
+    admin, and so does what it finds that it cannot mend. `choices` is what they can do.
     """
 
     code: str
@@ -54,6 +68,8 @@ class Check:
     reasons: Mapping[str, Text]
     severity: str = ERROR
     applies: Callable[[Module | None], bool] = in_modules
+    decisions: Collection[str] = ()
+    choices: tuple[Choice, ...] = ()
 
     def reason(self, violation: Any, name: str) -> str:
         """Of a violation with the attributes hint, field, expected and actual; `name` is what its row is called."""

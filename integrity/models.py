@@ -1,4 +1,4 @@
-"""What integrity remembers: runs of the health check, how each check went, and what it found.
+"""What integrity remembers: runs of the health check and of repairs, how each check went, what it found, what changed.
 
 Nothing here refers by a foreign key to the rows that it is about: evidence outlives them. What a run found stays what
 it was; what is wrong now is what the newest runs found.
@@ -27,16 +27,26 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One health check: who or what started it, what it was to look at, and how it ended.
+    """One health check, repair, preview of one, or undo: who or what started it, of what, and how it ended.
 
-    It is healthy if it is finished and has found nothing. `progress` is in per cent, `total` what it has found, `rows`
-    how many rows there were to look at.
+    A health check is healthy if it is finished and has found nothing. `progress` is in per cent, `total` what it has
+    found, `rows` how many rows there were to look at.
+
+    A repair looks first: its findings are what was wrong before it. What is wrong after it is what its proof has found,
+    a health check in the transaction of the repair (`of` is the repair). A preview is a repair that was taken back.
     """
+
+    class Kind(models.TextChoices):
+        CHECK = "check", _("Health check")
+        PREVIEW = "preview", _("Preview")
+        REPAIR = "repair", _("Repair")
+        UNDO = "undo", _("Undo")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
         RUNNING = "running", _("Running")
         FINISHED = "finished", _("Finished")
+        REFUSED = "refused", _("Nothing was changed")
         FAILED = "failed", _("Could not check")
         INTERRUPTED = "interrupted", _("Interrupted")
 
@@ -45,6 +55,7 @@ class Run(models.Model):
         COMMAND = "command", _("On the command line")
         SCHEDULE = "schedule", _("By the clock")
 
+    kind = models.CharField(max_length=7, choices=Kind, default=Kind.CHECK, db_default=Kind.CHECK)
     state = models.CharField(max_length=11, choices=State, default=State.WAITING)
     origin = models.CharField(max_length=8, choices=Origin)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
@@ -60,14 +71,29 @@ class Run(models.Model):
     rows = models.BigIntegerField(default=0)
     error = models.TextField(blank=True, default="")
 
+    of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="followers")
+    """Of a repair its preview, of an undo the repair, of the health check that proves a repair or an undo that one."""
+    left_out = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
+    """The rows that a repair is not to touch: [object, id] each."""
+    repaired = models.IntegerField(null=True, blank=True)
+    """Of what was found, how much is gone. Read from the proof."""
+    needs_decision = models.IntegerField(null=True, blank=True)
+    remaining = models.IntegerField(null=True, blank=True)
+    """What is still wrong, without what needs a decision. Read from the proof."""
+    verified = models.BooleanField(default=False, db_default=False)
+    """The checks were asked again in the transaction of the repair, and it was kept because of what they said."""
+
     objects = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["waiting", "running", "finished", "failed", "interrupted"]),
+                condition=Q(state__in=["waiting", "running", "finished", "refused", "failed", "interrupted"]),
                 name="integrity_run_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["check", "preview", "repair", "undo"]), name="integrity_run_kind_known"
             ),
             models.CheckConstraint(
                 condition=Q(origin__in=["page", "command", "schedule"]), name="integrity_run_origin_known"
@@ -78,7 +104,9 @@ class Run(models.Model):
                 name="integrity_run_ended_has_time",
             ),
             models.UniqueConstraint(
-                fields=["modules"], name="integrity_run_waits_once", condition=Q(state="waiting", origin="page")
+                fields=["modules"],
+                name="integrity_run_waits_once",
+                condition=Q(state="waiting", origin="page", kind="check"),
             ),
         ]
         indexes = [
@@ -86,7 +114,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(_("Health check %(number)d") % {"number": self.pk})
+        return f"{self.get_kind_display()} {self.pk}"
 
     def get_absolute_url(self) -> str:
         return reverse("integrity_run", args=[self.pk])
@@ -103,7 +131,12 @@ class Run(models.Model):
 
     @property
     def is_healthy(self) -> bool:
-        return self.state == self.State.FINISHED and not self.total
+        return self.kind == self.Kind.CHECK and self.state == self.State.FINISHED and not self.total
+
+    @property
+    def proof(self) -> "Run | None":
+        """The health check by which what it says after a repair or an undo was read."""
+        return self.followers.filter(kind=self.Kind.CHECK).first()
 
 
 class Result(models.Model):
@@ -153,6 +186,8 @@ class Finding(models.Model):
     actual = models.TextField(blank=True)
     hint = models.CharField(max_length=30, blank=True)
     """Which of the check's reasons it is."""
+    needs_decision = models.BooleanField(default=False, db_default=False)
+    """A repair leaves it to an admin."""
     since = models.DateTimeField()
 
     class Meta:
@@ -169,6 +204,40 @@ class Finding(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("finding", args=[self.pk])
+
+    @property
+    def module_label(self) -> str:
+        return label_of(self.module)
+
+
+class Change(models.Model):
+    """What one step of a repair changed of one row, and why; what was there before is kept, so that it can be undone.
+
+    `before` and `after` are the columns that differ, by name; of a row that was not there `before` is None, of a guard
+    they are what it was and what it is. `row_hash` stands for the whole row as the repair left it.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="changes", db_index=False)
+    number = models.IntegerField()
+    code = models.CharField(max_length=40)
+    module = models.CharField(max_length=30, blank=True)
+    object = models.CharField(max_length=60)
+    object_id = models.BigIntegerField()
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    why = models.TextField()
+    row_hash = models.CharField(max_length=32, blank=True, default="", db_default="")
+    undone_at = models.DateTimeField(null=True, blank=True)
+    not_undone = models.TextField(blank=True, default="", db_default="")
+    """Why an undo has left it as it is."""
+
+    class Meta:
+        ordering = ["run", "number"]
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="integrity_change_once")]
+        indexes = [models.Index(fields=["run", "object", "object_id"], name="integrity_change_of_row")]
+
+    def __str__(self) -> str:
+        return f"{self.object} {self.object_id}: {self.code}"
 
     @property
     def module_label(self) -> str:

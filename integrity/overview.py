@@ -40,7 +40,7 @@ def last_asked() -> Run | None:
 
 
 def _whole() -> RunQuerySet:
-    return Run.objects.filter(modules=[], codes=[]).select_related("by")
+    return Run.objects.filter(kind=Run.Kind.CHECK, modules=[], codes=[]).select_related("by")
 
 
 def open_by_module(run: Run) -> list[OpenOfModule]:

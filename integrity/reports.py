@@ -1,5 +1,6 @@
-"""What a run came to, for programs: the JSON of `health_check`, and its exit code."""
+"""What a run came to, for programs: the JSON of `health_check` and of `repair`, and their exit codes."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,13 +11,23 @@ from integrity.naming import told
 MOST_SAMPLES = 100
 
 HEALTHY, VIOLATIONS, COULD_NOT = 0, 1, 2
+NOTHING_REMAINS, SOMETHING_REMAINS, NEEDS_A_DECISION = 0, 1, 3
 
 
 def exit_code(run: Run) -> int:
-    """Of a run that has ended."""
+    """Of a health check that has ended."""
     if run.state != Run.State.FINISHED:
         return COULD_NOT
     return VIOLATIONS if run.total else HEALTHY
+
+
+def repair_exit_code(run: Run) -> int:
+    """Of a repair that has ended. What a preview shows still remains."""
+    if run.state not in (Run.State.FINISHED, Run.State.REFUSED):
+        return COULD_NOT
+    if run.remaining or (run.kind == Run.Kind.PREVIEW and run.repaired):
+        return SOMETHING_REMAINS
+    return NEEDS_A_DECISION if run.needs_decision else NOTHING_REMAINS
 
 
 def health_report(run: Run) -> dict[str, Any]:
@@ -55,3 +66,34 @@ def _samples(findings: QuerySet[Finding]) -> list[dict[str, Any]]:
         }
         for finding, _row, reason in told(listed)
     ]
+
+
+def repair_report(run: Run) -> dict[str, Any]:
+    """Of a repair or a preview that has ended: what was found, what is left, and every column that it changed. Where
+    nothing was changed, `error` says why besides.
+    """
+    return {
+        **({"error": run.error} if run.error else {}),
+        "run": run.pk,
+        "found": run.total,
+        "repaired": run.repaired or 0,
+        "needs_decision": run.needs_decision or 0,
+        "remaining": run.remaining or 0,
+        "verified": run.verified,
+        "changes": list(_changes(run)),
+    }
+
+
+def _changes(run: Run) -> Iterator[dict[str, Any]]:
+    for change in run.changes.iterator():
+        before, after = change.before or {}, change.after or {}
+        for field in sorted({*before, *after}):
+            yield {
+                "object": change.object,
+                "id": change.object_id,
+                "field": field,
+                "before": before.get(field),
+                "after": after.get(field),
+                "code": change.code,
+                "reason": change.why,
+            }

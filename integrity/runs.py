@@ -5,7 +5,7 @@ task of a run that finds somebody at work leaves it to them. What is left all th
 that was lost) is taken up by the schedule, a minute later at most.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -21,7 +21,8 @@ from crm.errors import Refused
 from crm.registry import modules
 from integrity.checks import checks
 from integrity.models import Result, Run
-from integrity.scan import Scope, run_checks
+from integrity.repair import repair
+from integrity.scan import Scope, end, run_checks, unasked
 
 KEEP_RUNS = timedelta(days=90)
 
@@ -37,7 +38,7 @@ def start_run(*, by: User, module: str = "") -> Run:
     """
     keys = check_scope([module] if module else [], [])
     with transaction.atomic():
-        same = Run.objects.filter(origin=Run.Origin.PAGE, modules=keys)
+        same = Run.objects.filter(kind=Run.Kind.CHECK, origin=Run.Origin.PAGE, modules=keys)
         if run := same.open().first():
             return run
         # Two clicks at once make one run: a constraint lets only one wait.
@@ -49,9 +50,56 @@ def start_run(*, by: User, module: str = "") -> Run:
     return run
 
 
-def make_run(*, by: User | None, origin: str, keys: Sequence[str] = (), codes: Sequence[str] = ()) -> Run:
+def start_preview(*, by: User, module: str = "") -> Run:
+    """What a repair of the module, or of everything, would do; a task works it. Changes nothing."""
+    return _start(Run(kind=Run.Kind.PREVIEW, by=by, modules=check_scope([module] if module else [], [])))
+
+
+def start_repair(*, preview: Run, by: User, left_out: Sequence[tuple[str, int]] = ()) -> Run:
+    """What that preview shows, but for the rows `left_out` (object, id); a task works it.
+
+    It changes nothing when the data has moved since. Raises Refused for what is no preview that has ended well.
+    """
+    if preview.kind != Run.Kind.PREVIEW or preview.state != Run.State.FINISHED:
+        raise Refused(_("There is no preview of this: look at a new one."))
+    with transaction.atomic():
+        Run.objects.select_for_update().get(pk=preview.pk)
+        if preview.followers.filter(kind=Run.Kind.REPAIR).exclude(state__in=NOTHING_CHANGED).exists():
+            raise Refused(_("This preview was carried out already; look at a new one."))
+        return _start(
+            Run(
+                kind=Run.Kind.REPAIR,
+                by=by,
+                of=preview,
+                modules=preview.modules,
+                codes=preview.codes,
+                left_out=[list(each) for each in left_out],
+            )
+        )
+
+
+NOTHING_CHANGED = (Run.State.REFUSED, Run.State.FAILED, Run.State.INTERRUPTED)
+"""How a repair ends that has changed nothing."""
+
+
+def _start(run: Run) -> Run:
+    run.origin = Run.Origin.PAGE
+    with transaction.atomic():
+        run.save()
+        async_task("integrity.runs.work_waiting")
+    return run
+
+
+def make_run(
+    *,
+    by: User | None,
+    origin: str,
+    keys: Sequence[str] = (),
+    codes: Sequence[str] = (),
+    kind: str = Run.Kind.CHECK,
+) -> Run:
     """A run for `work_run`. Raises Refused for a module or a check that there is not, or not together."""
-    return Run.objects.create(by=by, origin=origin, modules=check_scope(keys, codes), codes=list(codes))
+    return Run.objects.create(by=by, origin=origin, kind=kind, modules=check_scope(keys, codes), codes=list(codes))
 
 
 def check_scope(keys: Sequence[str], codes: Sequence[str]) -> list[str]:
@@ -114,28 +162,28 @@ def _work(run: Run) -> None:
     waiting = Run.objects.filter(pk=run.pk, state=Run.State.WAITING)
     if not waiting.update(state=Run.State.RUNNING, started_at=timezone.now()):
         return
+    run.refresh_from_db()
     progress = ProgressOfRun(run.pk)
-    error = _("It ended before its time; the log says more.")
-    results: list[Result] = []
     try:
-        results = run_checks(run, told=progress)
-        unasked = [f"{result.code} ({result.module}): {result.error}" for result in results if result.error]
-        error = "\n".join([_("Not every check could be asked."), *unasked]) if unasked else ""
+        WORK[run.kind](run, progress)
     except Exception:
         log.exception("integrity.run_failed", run=run.pk)
+        end(run, [], _("It ended before its time; the log says more. Nothing was changed."))
         raise
     finally:
         progress.close()
-        with transaction.atomic():
-            Result.objects.bulk_create(results)
-            Run.objects.filter(pk=run.pk).update(
-                state=Run.State.FAILED if error else Run.State.FINISHED,
-                total=sum(result.count for result in results),
-                rows=run.rows,
-                error=error,
-                finished_at=timezone.now(),
-                progress=100,
-            )
+
+
+def _check(run: Run, progress: Callable[[int], None]) -> None:
+    results = run_checks(run, told=progress)
+    end(run, results, unasked(results))
+
+
+WORK: dict[str, Callable[[Run, Callable[[int], None]], None]] = {
+    Run.Kind.CHECK: _check,
+    Run.Kind.PREVIEW: lambda run, progress: repair(run, told=progress),
+    Run.Kind.REPAIR: lambda run, progress: repair(run, told=progress),
+}
 
 
 @contextmanager

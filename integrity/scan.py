@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm.moment import one_moment
@@ -99,10 +100,11 @@ def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str
 # The database keeps what it finds, however much that is; `before` is the run that asked the same check last.
 FIND = f"""
     WITH found AS (
-        INSERT INTO "{Finding._meta.db_table}" (run_id, module, severity, since, {", ".join(COLUMNS)})
-        SELECT %(run)s, %(module)s, asked.severity, coalesce(earlier.since, statement_timestamp()),
-               v.code, v.object, v.object_id, v.field, coalesce(left(v.expected, 500), ''),
-               coalesce(left(v.actual, 500), ''), v.hint
+        INSERT INTO "{Finding._meta.db_table}"
+            (run_id, module, severity, needs_decision, since, {", ".join(COLUMNS)})
+        SELECT %(run)s, %(module)s, asked.severity, v.code || ' ' || v.hint = ANY(%(decisions)s::text[]),
+               coalesce(earlier.since, statement_timestamp()), v.code, v.object, v.object_id, v.field,
+               coalesce(left(v.expected, 500), ''), coalesce(left(v.actual, 500), ''), v.hint
         FROM ({{look}}) AS v ({", ".join(COLUMNS)})
         JOIN unnest(%(codes)s::text[], %(severities)s::text[], %(before)s::bigint[])
              AS asked (code, severity, before) ON asked.code = v.code
@@ -129,6 +131,7 @@ def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[st
         "module": look.scope,
         "codes": [result.code for result in results],
         "severities": [result.severity for result in results],
+        "decisions": [f"{code} {hint}" for code in look.codes for hint in checks()[code].decisions],
         "before": [before.get((result.code, result.module)) for result in results],
     }
     counts: Counter[str] = Counter()
@@ -144,8 +147,26 @@ def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[st
     return counts
 
 
+def end(run: Run, results: Sequence[Result], error: str = "", *, state: str = "") -> None:
+    """Keeps how the checks went and how the run has ended: with `state`, or else finished, or failed for the error."""
+    with transaction.atomic():
+        Result.objects.bulk_create(results)
+        run.state = state or (Run.State.FAILED if error else Run.State.FINISHED)
+        run.total = sum(result.count for result in results)
+        run.error, run.finished_at, run.progress = error, timezone.now(), 100
+        run.save()
+
+
+def unasked(results: Sequence[Result]) -> str:
+    """What to say of the checks that could not be asked; empty if all were."""
+    said = [f"{result.code} ({result.module}): {result.error}" for result in results if result.error]
+    return "\n".join([_("Not every check could be asked."), *said]) if said else ""
+
+
 def _asked_before(run: Run) -> dict[tuple[str, str], int]:
-    """The run that asked each check in each module last, whatever became of the others."""
+    """The run that asked each check in each module last, whatever became of the others. A repair that was taken back
+    has kept what it found before it.
+    """
     earlier = Result.objects.filter(run__lt=run, error="")
     newest = earlier.order_by("code", "module", "-run_id").distinct("code", "module")
     return {(code, module): number for code, module, number in newest.values_list("code", "module", "run")}

@@ -18,6 +18,7 @@ OPERATIONS: dict[str, str | Promise] = {
     "request.approve": _("Request approved"),
     "request.reject": _("Request turned down"),
     "request.cancel": _("Request withdrawn"),
+    "integrity.repair": _("Repaired"),
     "person.leave": _("The staff member left"),
     "person.edit": _("The reservation's owner was renamed"),
     "conflict.hand_over": _("Handed to the owner of the reservation"),

@@ -148,12 +148,13 @@ def release_reservations(*, reservations: ReservationQuerySet, by: User | None) 
         return effect
 
 
-def expire_reservations(*, today: date) -> Effect:
-    """Ends the active ones that are due on that day."""
+def expire_reservations(*, today: date, among: ReservationQuerySet | None = None) -> Effect:
+    """Ends the active ones that are due on that day: all, or those of the selection."""
     with operation("reservation.expire", by=None):
         # Whoever has moved one, or made it permanent, meanwhile comes first: it is not due any more.
         due = partial(ReservationQuerySet.due, today=today)
-        asked, ending = _locked(Reservation.objects.due(today), due)
+        selected = Reservation.objects.all() if among is None else among
+        asked, ending = _locked(due(selected), due)
         effect = _settled(ending, lambda: _set(ending, None, status="expired"), late=asked - len(ending))
         tell_owners(ending, "expired")
         return effect

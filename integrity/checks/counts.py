@@ -50,6 +50,7 @@ CHECKS = [
             "purged": _("%(object)s says %(actual)s purged, and the history has %(expected)s."),
             "left out": _("%(object)s says that %(actual)s rows were left out, and %(expected)s are kept to download."),
         },
+        decisions=("gone", "file", "left out"),
     ),
 ]  # fmt: skip
 
@@ -73,19 +74,21 @@ OF_LEDGER = ("initial_count", "received_count", "left_count")
 OF_IMPORT = ("imported_count", "purged_count")
 
 # What came into a batch and left it, by the history: an event that put a record in, one that took it out or deleted it.
+STEPS_OF_RECORDS = """
+    SELECT pgh_label, batch_id, lag(batch_id) OVER (PARTITION BY pgh_obj_id ORDER BY pgh_id) AS before
+    FROM {events}
+"""
+LEDGER_OF_BATCHES = """
+    SELECT id, sum(came) AS received_count, sum(went) AS left_count FROM (
+        SELECT batch_id AS id, 1 AS came, 0 AS went FROM steps
+        WHERE pgh_label <> 'delete' AND batch_id IS NOT NULL AND batch_id IS DISTINCT FROM before
+        UNION ALL
+        SELECT before, 0, 1 FROM steps
+        WHERE before IS NOT NULL AND (pgh_label = 'delete' OR batch_id IS DISTINCT FROM before)
+    ) AS moves GROUP BY 1
+"""
 LEDGER = """
-    WITH steps AS MATERIALIZED (
-        SELECT pgh_label, batch_id, lag(batch_id) OVER (PARTITION BY pgh_obj_id ORDER BY pgh_id) AS before
-        FROM {events}
-    ), ledger AS (
-        SELECT id, sum(came) AS received_count, sum(went) AS left_count FROM (
-            SELECT batch_id AS id, 1 AS came, 0 AS went FROM steps
-            WHERE pgh_label <> 'delete' AND batch_id IS NOT NULL AND batch_id IS DISTINCT FROM before
-            UNION ALL
-            SELECT before, 0, 1 FROM steps
-            WHERE before IS NOT NULL AND (pgh_label = 'delete' OR batch_id IS DISTINCT FROM before)
-        ) AS moves GROUP BY 1
-    )
+    WITH steps AS MATERIALIZED ({steps}), ledger AS ({ledger})
     SELECT 'batch_conservation', {batch}, s.id, c.field, c.by_history::text, c.stored::text, 'ledger'
     FROM {batches} s LEFT JOIN ledger l ON l.id = s.id
     CROSS JOIN LATERAL (VALUES
@@ -114,10 +117,10 @@ BATCHES = """
     WHERE s.received_count IS DISTINCT FROM coalesce(t.total, 0) + s.left_count
 """
 
+PURGED = "SELECT database_id AS id, count(*) AS n FROM {events} WHERE pgh_label = 'delete' GROUP BY 1"
+
 DATABASES = """
-    WITH there AS MATERIALIZED ({rows}), purged AS (
-        SELECT database_id AS id, count(*) AS n FROM {events} WHERE pgh_label = 'delete' GROUP BY 1
-    ), left_out AS (
+    WITH there AS MATERIALIZED ({rows}), purged AS ({purged}), left_out AS (
         SELECT upload_id, count(*) AS n FROM distribution_leftoutrow GROUP BY 1
     )
     SELECT 'database_count_mismatch', {database}, s.id, c.field, c.there::text, c.stored::text, ''
@@ -157,9 +160,15 @@ def looks() -> Iterator[Look]:
             module,
             BATCHES.format(rows=ROWS_OF_BATCHES.format(**names), counted=of_batch, **names),
         )
-        yield Look(("batch_conservation",), module, LEDGER.format(**names))
+        yield Look(
+            ("batch_conservation",),
+            module,
+            LEDGER.format(steps=STEPS_OF_RECORDS.format(**names), ledger=LEDGER_OF_BATCHES, **names),
+        )
         yield Look(
             ("database_count_mismatch", "import_conservation"),
             module,
-            DATABASES.format(rows=ROWS_OF_DATABASES.format(**names), counted=of_database, **names),
+            DATABASES.format(
+                rows=ROWS_OF_DATABASES.format(**names), purged=PURGED.format(**names), counted=of_database, **names
+            ),
         )

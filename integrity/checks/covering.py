@@ -72,6 +72,7 @@ CHECKS = [
                            " “%(expected)s”."),
         },
         applies=everywhere,
+        decisions=("module",),
     ),
 ]  # fmt: skip
 

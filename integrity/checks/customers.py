@@ -30,6 +30,7 @@ CHECKS = [
         _("A database has one record for each customer."),
         {"": _("%(object)s is the same customer as record %(expected)s of its database.")},
         severity=WARNING,
+        decisions=("",),
     ),
     Check(
         "double_worked",
@@ -37,6 +38,7 @@ CHECKS = [
         _("No customer of a product is assigned to two staff members at once."),
         {"": _("%(object)s is the same customer of the product as one that %(expected)s has.")},
         severity=WARNING,
+        decisions=("",),
         applies=shared,
     ),
 ]

@@ -25,6 +25,7 @@ CHECKS = [
             "shadowed": _("In the place of %(object)s the application finds another table of that name."),
         },
         applies=everywhere,
+        decisions=("all", "undeclared", "shadowed"),
     ),
 ]
 HAVE_A_NAME = ("check", "unique", "index", "trigger", "composite key", "function", "rule", "row security", "table")

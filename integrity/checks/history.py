@@ -30,6 +30,7 @@ CHECKS = [
                         " trace."),
         },
         applies=everywhere,
+        decisions=("unknown",),
     ),
 ]  # fmt: skip
 

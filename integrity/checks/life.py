@@ -3,6 +3,7 @@
 PostgreSQL refuses nearly all of it; these find what came while a guard was gone.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -145,7 +146,7 @@ def declared_rules(model: type[Model]) -> tuple[RowRule, ...]:
     """The check constraints of a model that no other check is about, and that its columns are not empty."""
     with connection.schema_editor(collect_sql=True, atomic=False) as editor:
         conditions = {
-            constraint.name: str(constraint.constraint_sql(model, editor)).partition(" CHECK ")[2]
+            constraint.name: _of_row(model, str(constraint.constraint_sql(model, editor)).partition(" CHECK ")[2])
             for constraint in model._meta.constraints
             if isinstance(constraint, CheckConstraint) and not constraint.name.endswith(SAID_BY_OTHERS)
         }
@@ -157,6 +158,12 @@ def declared_rules(model: type[Model]) -> tuple[RowRule, ...]:
             if not each.null and not each.primary_key and each.name != "status"
         ),
     )
+
+
+def _of_row(model: type[Model], condition: str) -> str:
+    """The condition of a constraint, which names columns alone, of the row `r`."""
+    columns = "|".join(re.escape(str(each.column)) for each in model._meta.concrete_fields)
+    return re.sub(rf'"({columns})"', r'r."\1"', condition)
 
 
 def looks() -> Iterator[Look]:

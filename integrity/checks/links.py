@@ -41,6 +41,7 @@ CHECKS = [
         _("With somebody who does not work"),
         _("Assigned records are with active staff members."),
         {"": _("%(actual)s, who has %(object)s, is not an active staff member.")},
+        decisions=("",),
     ),
 ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Reservations: one for a customer, not past its time, and somebody's."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,7 +19,11 @@ CHECKS = [
         "reservation_duplicate",
         _("Reserved twice"),
         _("A customer of a product has one reservation that waits or is active."),
-        {"": _("%(object)s is for the same customer as reservation %(expected)s, which came first.")},
+        {
+            "": _("%(object)s is for the same customer as reservation %(expected)s, which came first."),
+            "whose": _("%(object)s is for the same customer as reservation %(expected)s, which is somebody else's."),
+        },
+        decisions=("whose",),
         applies=shared,
     ),
     Check(
@@ -34,6 +38,7 @@ CHECKS = [
         _("Reserved by somebody who does not work"),
         _("Reservations that wait or are active belong to active staff members."),
         {"": _("%(actual)s, whose %(object)s is, is not an active staff member.")},
+        decisions=("",),
         applies=shared,
     ),
 ]
@@ -47,18 +52,25 @@ TABLE = f'"{Reservation._meta.db_table}"'
 OBJECT = literal(Reservation._meta.label_lower)
 
 
+# Of a customer's reservations that stand: the one that stays is active rather than waiting, and the oldest of these.
+STANDING = f"""
+    SELECT v.*, first_value(v.id) OVER same AS first, first_value(v.staff_id) OVER same AS first_staff
+    FROM {TABLE} v WHERE v.status IN ('pending', 'active')
+    WINDOW same AS (PARTITION BY product_id, customer_key ORDER BY v.status, v.since, v.id)
+"""
+
+WHOSE = "s.status = 'active' AND s.staff_id <> s.first_staff"
+"""Both are active, and of two people: nobody but an admin knows whose the customer is."""
+
+
 def duplicates() -> Look:
     return Look(
         ("reservation_duplicate",),
         None,
         f"""
-        SELECT 'reservation_duplicate', {OBJECT}, s.id, 'customer_key', s.first::text, s.customer_key, ''
-        FROM (
-            SELECT v.id, v.customer_key, first_value(v.id) OVER (
-                PARTITION BY product_id, customer_key ORDER BY v.status, v.since, v.id
-            ) AS first
-            FROM {TABLE} v WHERE v.status IN ('pending', 'active')
-        ) s WHERE s.id <> s.first
+        SELECT 'reservation_duplicate', {OBJECT}, s.id, 'customer_key', s.first::text, s.customer_key,
+               CASE WHEN {WHOSE} THEN 'whose' ELSE '' END
+        FROM ({STANDING}) s WHERE s.id <> s.first
         """,
     )
 
@@ -70,11 +82,16 @@ def overdue() -> Iterator[Row]:
         return
     if _changed(ReservationSettings).exists():
         return
-    due = Reservation.objects.due(timezone.localdate(now - LATE))
+    due = Reservation.objects.due(overdue_day())
     due = due.exclude(pk__in=_changed(Reservation)).exclude(product__in=_changed(Product))
     for late in due.order_by("pk").iterator():
         yield ("reservation_overdue", Reservation._meta.label_lower, late.pk, "status", str(vars(late)["ends_on"]),
                late.status, "")  # fmt: skip
+
+
+def overdue_day() -> date:
+    """The day whose nightly run has ended all that was due."""
+    return timezone.localdate(timezone.now() - LATE)
 
 
 def _changed(model: Any) -> QuerySet:

@@ -24,6 +24,7 @@ CHECKS = [
             "undeclared": _("“%(field)s” runs by the clock, and nobody has declared it."),
         },
         applies=shared,
+        decisions=("failed",),
     ),
 ]
 

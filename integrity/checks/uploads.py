@@ -21,6 +21,7 @@ CHECKS = [
             "content": _("The content of %(object)s is not there any more, or was never needed: %(actual)s parts."),
         },
         applies=shared,
+        decisions=("", "database", "module", "content"),
     ),
 ]
 

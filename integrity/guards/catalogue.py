@@ -17,7 +17,7 @@ from django.db.models import Model
 from pghistory.models import Context
 
 from crm.registry import modules
-from integrity.guards.items import NOT_VALID, Item
+from integrity.guards.items import NOT_VALID, Item, creation, removal
 
 ALIAS = "declared"
 
@@ -53,7 +53,7 @@ SELECT c.table_name,
              JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number ORDER BY k.place),
        pg_get_constraintdef(c.oid)
            || CASE WHEN c.contype <> 'f' AND NOT i.indisvalid THEN %(not_valid)s ELSE '' END,
-       s.switches
+       s.switches, NULL
 FROM constraints c
 LEFT JOIN switches s ON s.tgconstraint = c.oid
 LEFT JOIN pg_index i ON i.indexrelid = c.conindid
@@ -62,7 +62,7 @@ UNION ALL
 SELECT here.name, CASE WHEN i.indisunique THEN 'unique' ELSE 'index' END, c.relname::text, '{}',
        replace(pg_get_indexdef(c.oid), format(' ON %%I.', %(schema)s), ' ON ')
            || CASE WHEN i.indisvalid THEN '' ELSE %(not_valid)s END,
-       NULL
+       NULL, NULL
 FROM here JOIN pg_index i ON i.indrelid = here.oid JOIN pg_class c ON c.oid = i.indexrelid
 WHERE NOT EXISTS (
     SELECT FROM pg_constraint o
@@ -70,7 +70,7 @@ WHERE NOT EXISTS (
 )
 UNION ALL
 SELECT here.name, 'not null', a.attname::text, ARRAY[a.attname::text],
-       'NOT NULL' || CASE WHEN o.convalidated IS FALSE THEN %(not_valid)s ELSE '' END, NULL
+       'NOT NULL' || CASE WHEN o.convalidated IS FALSE THEN %(not_valid)s ELSE '' END, NULL, o.conname::text
 FROM here JOIN pg_attribute a ON a.attrelid = here.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_constraint o ON o.conrelid = here.oid AND o.contype = 'n' AND o.conkey = ARRAY[a.attnum]
 WHERE a.attnotnull
@@ -82,7 +82,7 @@ SELECT here.name, CASE a.attgenerated WHEN '' THEN 'default' ELSE 'generated' EN
                  || CASE WHEN a.attcollation <> y.typcollation THEN format(' COLLATE %%I', l.collname) ELSE '' END
                  || ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid)
                  || CASE a.attgenerated WHEN 's' THEN ') STORED' ELSE ') VIRTUAL' END
-       END, NULL
+       END, NULL, NULL
 FROM here JOIN pg_attribute a ON a.attrelid = here.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasdef
 JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -91,24 +91,24 @@ SELECT here.name, 'trigger', t.tgname::text, '{}',
        replace(pg_get_functiondef(t.tgfoid), format(' FUNCTION %%I.', %(schema)s), ' FUNCTION ') || E';\\n'
            || replace(replace(pg_get_triggerdef(t.oid), format(' ON %%I.', %(schema)s), ' ON '),
                       format(' FUNCTION %%I.', %(schema)s), ' FUNCTION '),
-       jsonb_build_object(t.tgname, t.tgenabled)
+       jsonb_build_object(t.tgname, t.tgenabled), obj_description(t.oid, 'pg_trigger')
 FROM here JOIN pg_trigger t ON t.tgrelid = here.oid AND NOT t.tgisinternal
 UNION ALL
 SELECT here.name, 'column', a.attname::text, ARRAY[a.attname::text],
        format_type(a.atttypid, a.atttypmod)
            || CASE WHEN a.attcollation <> y.typcollation THEN format(' COLLATE %%I', l.collname) ELSE '' END
-           || CASE a.attidentity WHEN '' THEN '' ELSE ' GENERATED AS IDENTITY' END, NULL
+           || CASE a.attidentity WHEN '' THEN '' ELSE ' GENERATED AS IDENTITY' END, NULL, NULL
 FROM here JOIN pg_attribute a ON a.attrelid = here.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid = a.attcollation
 UNION ALL
-SELECT here.name, 'rule', w.rulename::text, '{}', pg_get_ruledef(w.oid), NULL
+SELECT here.name, 'rule', w.rulename::text, '{}', pg_get_ruledef(w.oid), NULL, NULL
 FROM here JOIN pg_rewrite w ON w.ev_class = here.oid
 UNION ALL
-SELECT c.relname::text, 'row security', 'row security', '{}', 'ENABLE ROW LEVEL SECURITY', NULL
+SELECT c.relname::text, 'row security', 'row security', '{}', 'ENABLE ROW LEVEL SECURITY', NULL, NULL
 FROM here JOIN pg_class c ON c.oid = here.oid WHERE c.relrowsecurity
 UNION ALL
 SELECT 'pghistory_context', 'function', p.proname::text, '{}',
-       replace(pg_get_functiondef(p.oid), format(' FUNCTION %%I.', %(schema)s), ' FUNCTION '), NULL
+       replace(pg_get_functiondef(p.oid), format(' FUNCTION %%I.', %(schema)s), ' FUNCTION '), NULL, NULL
 FROM pg_proc p
 WHERE p.pronamespace = %(schema)s::regnamespace AND p.proname IN ('_pgtrigger_should_ignore', '_pgh_attach_context')
   AND EXISTS (SELECT FROM here WHERE name = 'pghistory_context')
@@ -161,8 +161,8 @@ def _read(cursor: CursorWrapper, schema: str, tables: Iterable[str] | None) -> l
     params = {"schema": schema, "tables": None if tables is None else list(tables), "not_valid": NOT_VALID}
     cursor.execute(_CATALOGUE, params)
     return [
-        Item(table, kind, name, tuple(columns), definition, json.loads(switches or "{}"))
-        for table, kind, name, columns, definition, switches in cursor.fetchall()
+        Item(table, kind, name, tuple(columns), definition, json.loads(switches or "{}"), note or "")
+        for table, kind, name, columns, definition, switches, note in cursor.fetchall()
     ]
 
 
@@ -206,12 +206,7 @@ def _with_dumped(cursor: CursorWrapper, schema: str, items: list[Item]) -> list[
     # PostgreSQL's words for `column IN (…)`, read by PostgreSQL, are not what it says the next time.
     again = [item for item in items if item.kind in ("check", "unique", "index") and "ARRAY[" in item.definition]
     for item in again:
-        table, name = (connection.ops.quote_name(each) for each in (item.table, item.name))
-        if item.definition.startswith("CREATE"):
-            cursor.execute(f"DROP INDEX {name}; {item.definition}".replace("%", "%%"))
-        else:
-            change = f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {item.definition}"
-            cursor.execute(change.replace("%", "%%"))
+        cursor.execute("; ".join([removal(item), *creation(item)]))
     dumped = {
         (item.table, item.name): item.definition for item in _read(cursor, schema, {item.table for item in again})
     }

@@ -13,6 +13,21 @@ from integrity.guards.catalogue import expected, guarded_models, read, strangers
 from integrity.guards.items import Item
 
 STATES = ["missing", "different", "disabled", "not validated"]
+RESTORE_ORDER = (
+    "function",
+    "trigger",
+    "generated",
+    "not null",
+    "default",
+    "primary key",
+    "unique",
+    "index",
+    "check",
+    "foreign key",
+    "composite key",
+)
+"""The kinds that can be restored: what does not ask the rows first, what others refer to before those."""
+
 BY_COLUMN = ("column", "not null", "default", "generated")
 STRANGE = ("trigger", "rule", "row security")
 """What changes what is stored or read, wherever nobody has declared it."""
@@ -51,6 +66,11 @@ class Fault:
     @property
     def expected(self) -> str:
         return self.guard.definition
+
+    @property
+    def repairable(self) -> bool:
+        """It is declared, and of a kind that can be put back without touching the rows."""
+        return self.state in STATES and self.guard.kind in RESTORE_ORDER
 
 
 def faults(models: Iterable[type[Model]]) -> list[Fault]:
@@ -113,6 +133,18 @@ def _state(declared: Item, item: Item) -> str | None:
 def shape(item: Item) -> str:
     """The definition without what does not matter: whether the rows were looked at, and an index' name."""
     return re.sub(r"^(CREATE (?:UNIQUE )?INDEX )(\"[^\"]+\"|\S+) ON", r"\1ON", item.full)
+
+
+def restore_order(found: Iterable[Fault]) -> list[Fault]:
+    """Those that can be restored, so that each finds restored what it refers to."""
+    return sorted(
+        (fault for fault in found if fault.repairable), key=lambda fault: RESTORE_ORDER.index(fault.guard.kind)
+    )
+
+
+def live_items(guard: Guard) -> list[Item]:
+    """What is now in the place of the guard."""
+    return by_identity(read([guard.table]), {guard.table: guard.model})[identity(guard.item, guard.model)]
 
 
 def by_identity(items: Iterable[Item], tables: Mapping[str, type[Model]]) -> dict[tuple, list[Item]]:

@@ -3,7 +3,7 @@
 import factory
 from django.utils import timezone
 
-from integrity.models import Finding, Result, Run
+from integrity.models import Change, Finding, Result, Run
 
 
 class RunFactory(factory.django.DjangoModelFactory):
@@ -46,3 +46,20 @@ class FindingFactory(factory.django.DjangoModelFactory):
     actual = "49"
     hint = "current_count"
     since = factory.LazyFunction(timezone.now)
+
+
+class ChangeFactory(factory.django.DjangoModelFactory):
+    """Of a batch that is gone."""
+
+    class Meta:
+        model = Change
+
+    run = factory.SubFactory(RunFactory, kind="repair")
+    number = factory.Sequence(lambda n: n + 1)
+    code = "batch_count_mismatch"
+    module = "memberwd"
+    object = "memberwd.batch"
+    object_id = factory.Sequence(lambda n: 900_000 + n)
+    before = factory.LazyFunction(lambda: {"current_count": 49})
+    after = factory.LazyFunction(lambda: {"current_count": 50})
+    why = "Counted."

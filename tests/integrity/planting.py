@@ -74,6 +74,9 @@ class Plant:
     finds: str
     triggers: str = ON
     drops: str = ""
+    waits: str = ""
+    """The checks of which repair leaves something to an admin."""
+
     fits: Callable[[Module], bool] = every
 
     @property

@@ -47,7 +47,7 @@ DAMAGE = {
     "it was added without looking at the rows": (
         f"ALTER TABLE {RECORDS} DROP CONSTRAINT {OWN_BATCH};"
         f" ALTER TABLE {RECORDS} ADD CONSTRAINT {OWN_BATCH} FOREIGN KEY (batch_id, database_id, assignee_id)"
-        " REFERENCES memberwd_batch (id, database_id, staff_id) NOT VALID",
+        " REFERENCES memberwd_batch (id, database_id, staff_id) DEFERRABLE NOT VALID",
         {("memberwd.record", OWN_BATCH, "not validated")},
     ),
     "a unique index is dropped": (

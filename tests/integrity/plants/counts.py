@@ -137,6 +137,7 @@ PLANTS = {
             "the file had more rows",
             "UPDATE {databases} SET file_rows = file_rows + 1 WHERE id = {other}",
             "import_conservation: other",
+            waits="import_conservation",
         ),
         Plant(
             "more were imported, it says",
@@ -144,6 +145,7 @@ PLANTS = {
             "import_conservation: handmade",
             GUARDS_OFF,
             drops="database_imported_is_here_or_purged",
+            waits="guard_missing import_conservation",
         ),
         Plant(
             "more were purged, it says",
@@ -157,6 +159,7 @@ PLANTS = {
             "DELETE FROM {records} WHERE id = {pool}",
             "import_conservation: database; database_count_mismatch: database",
             OFF,
+            waits="database_count_mismatch import_conservation",
         ),
         Plant(
             "a record came past the triggers",
@@ -164,11 +167,13 @@ PLANTS = {
             "{handmade}, 900, 'new one', NULL)",
             "import_conservation: handmade; history_mismatch: new; database_count_mismatch: handmade",
             OFF,
+            waits="history_mismatch",
         ),
         Plant(
             "duplicates",
             "UPDATE {databases} SET duplicate_count = duplicate_count + 5 WHERE id IN ({database}, {other})",
             "import_conservation: database other",
+            waits="import_conservation",
         ),
         Plant(
             "past the triggers",

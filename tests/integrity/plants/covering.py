@@ -39,6 +39,7 @@ PLANTS = {
             "UPDATE {records} SET customer_id = 'Alone' WHERE id = {pool}",
             "missing_reserved: pool; history_mismatch: pool",
             GUARDS_OFF,
+            waits="history_mismatch",
         ),
     ],
     "stale_reserved": [
@@ -220,6 +221,7 @@ PLANTS = {
             "UPDATE {conflicts} SET module = 'nowhere' WHERE id = {log_of_conflict}",
             "conflict_log_mismatch: log_of_conflict conflict",
             GUARDS_OFF,
+            waits="conflict_log_mismatch",
         ),
         Plant(
             "torn out",

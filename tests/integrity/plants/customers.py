@@ -53,6 +53,7 @@ PLANTS = {
             " {handmade})",
             "duplicate_customer: new",
             drops="record_customer_once",
+            waits="duplicate_customer guard_missing",
         ),
         Plant(
             "renamed to another",
@@ -61,6 +62,7 @@ PLANTS = {
             "duplicate_customer: pool2; history_mismatch: pool2",
             GUARDS_OFF,
             drops="record_customer_once",
+            waits="duplicate_customer guard_missing history_mismatch",
         ),
         Plant(
             "the later one is with somebody",
@@ -70,6 +72,7 @@ PLANTS = {
             "{records} WHERE database_id = {handmade})",
             "duplicate_customer: new",
             drops="record_customer_once",
+            waits="duplicate_customer guard_missing",
         ),
         Plant(
             "many at once",
@@ -77,6 +80,7 @@ PLANTS = {
             " row_number + 900, customer_id FROM {records} WHERE database_id = {handmade} ORDER BY id",
             "duplicate_customer: SELECT '{module}.record', id FROM {records} WHERE id > {new}",
             drops="record_customer_once",
+            waits="duplicate_customer guard_missing",
         ),
         Plant(
             "past the triggers",
@@ -87,6 +91,7 @@ PLANTS = {
             "import_conservation: handmade",
             OFF,
             drops="record_customer_once",
+            waits="duplicate_customer guard_missing history_mismatch",
         ),
     ],
     "double_worked": [
@@ -98,6 +103,7 @@ PLANTS = {
             " now(), {admin}, {new} FROM {records} WHERE id = {fresh}",
             "double_worked: fresh new",
             fits=once,
+            waits="double_worked",
         ),
         Plant(
             "in another module",
@@ -109,6 +115,7 @@ PLANTS = {
             " {new}",
             "double_worked: fresh new_of_memberwd",
             fits=asks,
+            waits="double_worked",
         ),
         Plant(
             "renamed",
@@ -128,6 +135,7 @@ PLANTS = {
             "double_worked: fresh new new2; duplicate_customer: new new2; import_conservation: database",
             drops="record_customer_once",
             fits=once,
+            waits="double_worked duplicate_customer guard_missing import_conservation",
         ),
         Plant(
             "handed out from a list of the same customers",
@@ -137,6 +145,7 @@ PLANTS = {
             "{dewi}, assigned_at = now(), assigned_by_id = {admin}, batch_id = {new} WHERE id = {new}",
             "double_worked: new third",
             fits=once,
+            waits="double_worked",
         ),
     ],
 }

@@ -68,12 +68,14 @@ PLANTS = {
             "UPDATE {records} SET customer_name = 'X' WHERE id IN ({pool}, {pool2})",
             "history_mismatch: pool pool2",
             OFF,
+            waits="history_mismatch",
         ),
         Plant(
             "a batch that came without a trace",
             "INSERT INTO {batches} (id, database_id, staff_id) VALUES ({new}, {database}, {sari})",
             "history_mismatch: new_batch",
             OFF,
+            waits="history_mismatch",
         ),
         Plant(
             "the settings of reservations",

@@ -351,6 +351,7 @@ PLANTS = {
             "INSERT INTO {databases} (id, product_id, name) VALUES ({new}, {product}, '')",
             "rule_broken: new_list",
             drops="database_has_name",
+            waits="guard_missing rule_broken",
         ),
     ],
 }

@@ -72,6 +72,7 @@ PLANTS = {
             "missing_reference: new_reservation",
             drops="fk:reservations_reservation.product_id",
             fits=once,
+            waits="guard_missing missing_reference",
         ),
     ],
     "batch_owner_mismatch": [
@@ -167,6 +168,7 @@ PLANTS = {
             "assignee_id = {sari} AND status = 'assigned' UNION ALL SELECT 'memberwd.record', id FROM "
             "memberwd_record WHERE assignee_id = {sari} AND status = 'assigned'; "
             "reservation_owner_not_working: pending",
+            waits="assignee_not_working reservation_owner_not_working",
         ),
         Plant(
             "became an admin",
@@ -177,12 +179,14 @@ PLANTS = {
             "memberwd_record WHERE assignee_id = {tono} AND status = 'assigned'; "
             "reservation_owner_not_working: SELECT 'reservations.reservation', id FROM {reservations} WHERE "
             "staff_id = {tono} AND status IN ('pending', 'active')",
+            waits="assignee_not_working reservation_owner_not_working",
         ),
         Plant(
             "given to an admin",
             "INSERT INTO {batches} (id, database_id, staff_id) VALUES ({new}, {database}, {admin}); UPDATE "
             "{records} SET assignee_id = {admin}, batch_id = {new} WHERE id IN ({fresh}, {third})",
             "assignee_not_working: fresh third",
+            waits="assignee_not_working",
         ),
         Plant(
             "from the pool to somebody who left",
@@ -191,6 +195,7 @@ PLANTS = {
             "SET status = 'assigned', assignee_id = {budi}, batch_id = {new}, assigned_at = now(), "
             "assigned_by_id = {admin} WHERE id = {pool}",
             "assignee_not_working: pool",
+            waits="assignee_not_working",
         ),
         Plant(
             "a row that came so",
@@ -199,6 +204,7 @@ PLANTS = {
             "assigned_by_id, batch_id) VALUES ({new}, {handmade}, 900, 'new one', 'assigned', {owner}, now(),"
             " {owner}, {new})",
             "assignee_not_working: new",
+            waits="assignee_not_working",
         ),
     ],
 }

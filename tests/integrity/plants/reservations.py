@@ -27,6 +27,7 @@ PLANTS = {
             "reservation_duplicate: new_reservation",
             drops="reservation_one_for_a_customer",
             fits=once,
+            waits="guard_missing reservation_duplicate",
         ),
         Plant(
             "renamed",
@@ -35,6 +36,7 @@ PLANTS = {
             GUARDS_OFF,
             drops="reservation_one_for_a_customer",
             fits=once,
+            waits="guard_missing reservation_duplicate",
         ),
         Plant(
             "brought back",
@@ -109,6 +111,7 @@ PLANTS = {
             "reservation_owner_not_working: SELECT 'reservations.reservation', id FROM {reservations} WHERE "
             "staff_id = {dewi} AND status IN ('pending', 'active')",
             fits=once,
+            waits="reservation_owner_not_working",
         ),
         Plant(
             "the owner became an admin",
@@ -116,12 +119,14 @@ PLANTS = {
             "reservation_owner_not_working: SELECT 'reservations.reservation', id FROM {reservations} WHERE "
             "staff_id = {dewi} AND status IN ('pending', 'active')",
             fits=once,
+            waits="reservation_owner_not_working",
         ),
         Plant(
             "an admin's",
             "UPDATE {reservations} SET staff_id = {admin} WHERE id = {active}",
             "reservation_owner_not_working: active",
             fits=once,
+            waits="reservation_owner_not_working",
         ),
         Plant(
             "asked for by somebody who left",
@@ -129,6 +134,7 @@ PLANTS = {
             "{reservations} SET staff_id = {budi} WHERE id = {pending}",
             "reservation_owner_not_working: pending",
             fits=once,
+            waits="reservation_owner_not_working",
         ),
         Plant(
             "reserved for the owner of the firm",
@@ -136,6 +142,7 @@ PLANTS = {
             "{product}, {owner}, 'brand new', 'active')",
             "reservation_owner_not_working: new_reservation",
             fits=once,
+            waits="reservation_owner_not_working",
         ),
     ],
 }

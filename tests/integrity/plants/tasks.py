@@ -42,16 +42,19 @@ PLANTS = {
             "being imported for hours",
             "UPDATE {uploads} SET state = 'importing', state_at = now() - interval '2 hours' WHERE id = {upload}",
             "upload_stuck: upload",
+            waits="upload_stuck",
         ),
         Plant(
             "imported, and no database came of it",
             "UPDATE {databases} SET upload_id = NULL WHERE id = {database}",
             "upload_stuck: upload",
+            waits="upload_stuck",
         ),
         Plant(
             "never imported, and its database is there",
             "UPDATE {uploads} SET state = 'failed' WHERE id = {upload}",
             "upload_stuck: upload",
+            waits="upload_stuck",
         ),
         Plant(
             "received, and nobody has read it",
@@ -59,6 +62,7 @@ PLANTS = {
             "created_at, state, state_at, attempts, error, progress) VALUES ({new}, '{module}', {product}, "
             "'x', 'x.csv', 0, '', now(), 'received', now() - interval '3 days', 0, '', 0)",
             "upload_stuck: new_upload",
+            waits="upload_stuck",
         ),
         Plant(
             "its content is gone",
@@ -66,16 +70,19 @@ PLANTS = {
             "created_at, state, state_at, attempts, error, progress) VALUES ({new}, '{module}', {product}, "
             "'x', 'x.csv', 9, '', now(), 'ready', now(), 0, '', 0)",
             "upload_stuck: new_upload",
+            waits="upload_stuck",
         ),
         Plant(
             "its content was left behind",
             "UPDATE {uploads} SET state = 'undone', state_at = now() - interval '40 days' WHERE id = {upload}",
             "upload_stuck: upload",
+            waits="upload_stuck",
         ),
         Plant(
             "for a module that there is not",
             "UPDATE {uploads} SET module = 'no_module' WHERE id = {upload}",
             "upload_stuck: upload",
+            waits="upload_stuck",
         ),
     ],
     "schedule_missing": [
@@ -130,6 +137,7 @@ PLANTS = {
             "schedule_missing: SELECT 'django_q.schedule', min(id) FROM django_q_schedule WHERE name = 'clean"
             " up' GROUP BY name",
             fits=once,
+            waits="schedule_missing",
         ),
     ],
 }

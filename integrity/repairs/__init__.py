@@ -1,0 +1,31 @@
+"""What Repair does, in its order: facts before flags before counts, so that one pass reaches the end."""
+
+from integrity.ground import Step
+from integrity.repairs import (
+    alerts,
+    counts,
+    covering,
+    customers,
+    guards,
+    history,
+    place,
+    requests,
+    reservations,
+    rows,
+    schedules,
+)
+
+STEPS: list[Step] = [
+    *guards.STEPS_BEFORE,
+    *history.STEPS,
+    *place.STEPS,
+    *rows.STEPS,
+    *requests.STEPS,
+    *customers.STEPS,
+    *reservations.STEPS,
+    *covering.STEPS,
+    *counts.STEPS,
+    *alerts.STEPS,
+    *schedules.STEPS,
+    *guards.STEPS_AFTER,
+]

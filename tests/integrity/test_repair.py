@@ -1,0 +1,88 @@
+"""Of every plant: what repair says it changes is what changes, what it says is gone is gone, and a second one rests."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from crm.registry import Module, modules
+from integrity.models import Change, Run
+from integrity.runs import make_run, work_run
+from tests.distribution.sql import ask, run
+from tests.integrity.planting import Plant
+from tests.integrity.plants import PLANTS
+from tests.integrity.test_contract import IN_TEST, dump, found_by, look
+from tests.integrity.world import World
+
+pytestmark = pytest.mark.django_db
+
+EACH = [
+    pytest.param(
+        module, plant, id=f"{module.key}-{code}-{plant.name}", marks=[pytest.mark.proof] if number >= IN_TEST else []
+    )
+    for code, plants in PLANTS.items()
+    for number, plant in enumerate(plants)
+    for module in modules()
+    if plant.fits(module)
+]
+
+
+def repair(kind: str = Run.Kind.REPAIR, **scope: Any) -> Run:
+    run("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    return work_run(make_run(by=None, origin=Run.Origin.COMMAND, kind=kind, **scope))
+
+
+def images() -> dict[tuple[str, int], str]:
+    """Every row that a repair may change, by its model and key."""
+    found = {}
+    for model in apps.get_models():
+        label = model._meta.label_lower
+        if label.split(".")[0] in ("integrity", "pghistory", "sessions", "contenttypes") or hasattr(
+            model, "pgh_tracked_model"
+        ):
+            continue
+        rows = ask(f'SELECT "{model._meta.pk.column}", to_jsonb(t)::text FROM "{model._meta.db_table}" t')
+        found |= {(label, pk): text for pk, text in rows}
+    return found
+
+
+def changed(before: dict[tuple[str, int], str], after: dict[tuple[str, int], str]) -> set[tuple[str, int]]:
+    return {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)}
+
+
+def said(run: Run) -> set[tuple[str, int]]:
+    return {(each.object, each.object_id) for each in run.changes.all() if each.object_id}
+
+
+def shown(run: Run) -> list[tuple[str, int, Any]]:
+    """What a preview can know: the number of a row that is yet to come it cannot."""
+    return [(each.object, each.object_id if each.before else 0, each.before) for each in run.changes.all()]
+
+
+@pytest.mark.parametrize(("module", "plant"), EACH)
+def test_what_is_planted_is_repaired_and_only_that(world: World, module: Module, plant: Plant):
+    expected = plant.sow(world, module)
+    damaged, whole = images(), dump()
+
+    preview = repair(Run.Kind.PREVIEW)
+    assert (preview.state, preview.error) == ("finished", "")
+    assert dump() == whole
+
+    done = repair()
+    assert (done.state, done.error, done.verified) == ("finished", "", True)
+    assert found_by(done) == expected
+    assert changed(damaged, images()) == said(done)
+    assert shown(done) == shown(preview)
+    assert done.remaining == 0
+    assert done.repaired + done.needs_decision >= done.total
+
+    after = look()
+    assert after.total == done.needs_decision
+    assert found_by(after) == found_by(done.proof)
+    assert {code for code, _name, _pk in found_by(after)} == set(plant.waits.split())
+
+    mended = dump()
+    again = repair()
+    assert (again.state, again.repaired, again.changes.count()) == ("finished", 0, 0)
+    assert dump() == mended
+    assert Change.objects.filter(run=again).count() == 0
