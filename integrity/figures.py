@@ -2,11 +2,12 @@
 
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from crm.figures import Figure, declare
-from integrity.models import Result, Run
+from integrity.models import Finding, Result, Run
 from integrity.overview import Open
 
 
@@ -20,6 +21,15 @@ def _findings_open(shown: Open) -> str:
     return f"{reverse('integrity_run', args=[shown.run.pk])}?{asked}"
 
 
+def _after(run: Run) -> QuerySet[Finding]:
+    """What the run that proves a repair has found; of one that has changed nothing what it found itself."""
+    return (run.proof or run).findings.all()
+
+
+def _list_after(run: Run, needs_decision: str) -> str:
+    return f"{(run.proof or run).get_absolute_url()}?{urlencode({'findings': 1, 'needs_decision': needs_decision})}"
+
+
 def _checks_of(run: Run) -> int:
     return run.results.values("code").distinct().count()
 
@@ -29,8 +39,33 @@ declare(
         "run.found",
         _("What the health check found: each column of each row that is not as a rule says."),
         lambda run: run.findings.all(),
-        lambda run: run.get_absolute_url(),
+        lambda run: f"{run.get_absolute_url()}?findings=1",
         lambda run: run.total,
+    )
+)
+declare(
+    Figure(
+        "repair.repaired",
+        _("Of what was found, how much is gone: the checks were asked again in the same transaction."),
+        stored=lambda run: run.repaired or 0,
+    )
+)
+declare(
+    Figure(
+        "repair.remaining",
+        _("What the checks still find after it, without what needs a decision."),
+        lambda run: _after(run).filter(needs_decision=False),
+        lambda run: _list_after(run, "no"),
+        lambda run: run.remaining or 0,
+    )
+)
+declare(
+    Figure(
+        "repair.needs_decision",
+        _("What only an admin can decide."),
+        lambda run: _after(run).filter(needs_decision=True),
+        lambda run: _list_after(run, "yes"),
+        lambda run: run.needs_decision or 0,
     )
 )
 declare(

@@ -134,6 +134,20 @@ class Run(models.Model):
         return self.kind == self.Kind.CHECK and self.state == self.State.FINISHED and not self.total
 
     @property
+    def is_reparable(self) -> bool:
+        """A health check of everything or of a module that found something."""
+        return (
+            self.kind == self.Kind.CHECK and self.state == self.State.FINISHED and bool(self.total) and not self.codes
+        )
+
+    @property
+    def took(self) -> str:
+        """How long it was at work, for a person; empty while it is not known."""
+        if self.started_at is None or self.finished_at is None:
+            return ""
+        return str(_("%(n).1f s") % {"n": (self.finished_at - self.started_at).total_seconds()})
+
+    @property
     def proof(self) -> "Run | None":
         """The health check by which what it says after a repair or an undo was read."""
         return self.followers.filter(kind=self.Kind.CHECK).first()

@@ -36,11 +36,11 @@ class Named:
         return figure.url(self.row) if figure.url else ""
 
 
-def named(findings: Iterable[Finding]) -> dict[tuple[str, int], Named]:
+def named(places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Named]:
     """The rows by their model and key, those too that are gone; one query for each model."""
     by_model: dict[str, set[int]] = defaultdict(set)
-    for finding in findings:
-        by_model[finding.object].add(finding.object_id)
+    for label, pk in places:
+        by_model[label].add(pk)
     names: dict[tuple[str, int], Named] = {}
     for label, keys in by_model.items():
         try:
@@ -82,7 +82,7 @@ def told(findings: Iterable[Finding]) -> list[tuple[Finding, Named, str]]:
     it".
     """
     listed = list(findings)
-    names = named(listed)
+    names = named((each.object, each.object_id) for each in listed)
     rows = [(each, names[each.object, each.object_id]) for each in listed]
     return [(each, row, _reason(each, row.name)) for each, row in rows]
 

@@ -63,7 +63,11 @@ def repair(run: Run, *, told: Callable[[int], None] = lambda percent: None) -> N
     except IntegrityError as error:
         log.exception("integrity.repair_refused", run=run.pk)
         # What would be right for one row is refused because of another that nobody can repair.
-        _refuse(run, results, _("PostgreSQL refuses the repair: %(error)s") % {"error": str(error).splitlines()[0]})
+        _refuse(
+            run,
+            results,
+            _("Nothing was changed: PostgreSQL refuses the repair. %(error)s") % {"error": str(error).splitlines()[0]},
+        )
 
 
 def _refuse(run: Run, results: Sequence[Result], reason: str) -> None:

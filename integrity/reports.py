@@ -80,11 +80,12 @@ def repair_report(run: Run) -> dict[str, Any]:
         "needs_decision": run.needs_decision or 0,
         "remaining": run.remaining or 0,
         "verified": run.verified,
-        "changes": list(_changes(run)),
+        "changes": list(changed_columns(run)),
     }
 
 
-def _changes(run: Run) -> Iterator[dict[str, Any]]:
+def changed_columns(run: Run) -> Iterator[dict[str, Any]]:
+    """Every column that a repair has changed, or a preview would change, in its order."""
     for change in run.changes.iterator():
         before, after = change.before or {}, change.after or {}
         for field in sorted({*before, *after}):

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from integrity import views
+from integrity.views import repairs, runs
 
 urlpatterns = [
-    path("", views.runs, name="integrity"),
-    path("start/", views.start, name="start_health_check"),
-    path("<int:pk>/", views.run, name="integrity_run"),
-    path("findings/<int:pk>/", views.finding, name="finding"),
-    path("<int:pk>/findings.<slug:format>", views.export_findings, name="export_findings"),
+    path("", runs.runs, name="integrity"),
+    path("start/", runs.start, name="start_health_check"),
+    path("preview/", repairs.preview, name="start_preview"),
+    path("<int:pk>/repair/", repairs.carry_out, name="start_repair"),
+    path("<int:pk>/changes.<slug:format>", repairs.export_changes, name="export_changes"),
+    path("<int:pk>/", runs.run, name="integrity_run"),
+    path("findings/<int:pk>/", runs.finding, name="finding"),
+    path("<int:pk>/findings.<slug:format>", runs.export_findings, name="export_findings"),
 ]

@@ -40,7 +40,7 @@ def test_the_page_says_what_is_wrong_where_and_that_nothing_was_changed(desk, ba
     assert f"Batch {batch.pk} of Sari Staff says 49 assigned, and 50 assigned records are in it." in text
     assert f'href="{batch.get_absolute_url()}"' in text
     assert "Not healthy" in text
-    assert "Nothing was changed." in text
+    assert "It only looks, and changed nothing." in text
 
 
 def test_healthy_is_said_only_of_a_run_that_has_looked(desk, batches):

@@ -33,7 +33,7 @@ from records.requests import request_records
 from tests.distribution.sql import ask
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import UploadFactory, factories_of, fill
-from tests.factories.integrity import FindingFactory
+from tests.factories.integrity import FindingFactory, RunFactory
 from tests.factories.products import ProductFactory
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,7 @@ class World:
     own_reservation: Model
     """One that waits."""
     finding: Any
+    preview: Model
 
 
 @pytest.fixture
@@ -101,6 +102,7 @@ def world(admin, staff, other_staff) -> World:
     fill(requestable, 9)
     return World(
         finding=FindingFactory(object_id=batch.pk),
+        preview=RunFactory(kind="preview"),
         module=module,
         sari=staff,
         tono=other_staff,
@@ -432,6 +434,9 @@ MATRIX: dict[str, Page] = {
     "start_health_check": Page(Who.ADMINS, "POST", changes=True),
     "integrity_run": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk]),
     "finding": Page(Who.ADMINS, args=of("finding")),
+    "start_preview": Page(Who.ADMINS, "POST", changes=True),
+    "start_repair": Page(Who.ADMINS, "POST", of("preview"), changes=True),
+    "export_changes": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk, "csv"]),
     "export_findings": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk, "csv"]),
     # Lists: the search, saved views, exports
     "search": Page(Who.SIGNED_IN),

@@ -21,6 +21,7 @@ from integrity.models import Finding, Run
 from integrity.naming import told
 from integrity.overview import last_asked, last_scan, open_by_module
 from integrity.runs import start_run
+from integrity.views.repairs import render_repair
 
 AT_ONCE = 2000
 """So many findings are read and named at once for a file."""
@@ -44,10 +45,12 @@ def runs(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @admin_page
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
-    """How far it is; when it has ended, how each check went, and what was found or, of that, what
-    `?code=&module=&severity=` names.
+    """How far it is. When it has ended, of a health check how each check went, and what was found or, of that, what
+    `?code=&module=&severity=&needs_decision=` names; of a repair what it changes or, with `?findings=`, what was found.
     """
     shown = get_run_for(request.user, pk)
+    if shown.kind != Run.Kind.CHECK and "findings" not in request.GET:
+        return render_repair(request, shown, [])
     page = page_of(request, _listed(request, shown))
     context = {
         "run": shown,
@@ -60,7 +63,10 @@ def run(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def _listed(request: SignedInRequest, shown: Run) -> QuerySet[Finding]:
     asked = {name: request.GET[name] for name in ("code", "module", "severity") if name in request.GET}
-    return shown.findings.filter(**asked).order_by("code", "module", "object", "object_id", "field")
+    found = shown.findings.filter(**asked)
+    if "needs_decision" in request.GET:
+        found = found.filter(needs_decision=request.GET["needs_decision"] == "yes")
+    return found.order_by("code", "module", "object", "object_id", "field")
 
 
 @require_safe

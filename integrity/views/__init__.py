@@ -1,0 +1,1 @@
+"""The pages of integrity, by what they are about."""
