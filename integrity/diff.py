@@ -10,6 +10,7 @@ from django.apps import apps
 from django.db.models import ForeignKey, Min, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrity.checks import checks
 from integrity.models import Change, Run, label_of
@@ -17,6 +18,13 @@ from integrity.naming import Named, named
 
 LONGEST = 120
 """So many characters of a value are shown; the file has all."""
+
+GUARD_WAS = {
+    "missing": gettext_lazy("not there"),
+    "disabled": gettext_lazy("switched off"),
+    "not validated": gettext_lazy("never held against the rows that are there"),
+    "different": gettext_lazy("another one"),
+}
 
 Key = tuple[str, int]
 
@@ -103,14 +111,10 @@ def _step(change: Change, names: dict[Key, Named]) -> Step:
         # Of a row that comes or goes as a whole, what is empty says nothing.
         if (change.object_id and not (is_new or is_gone)) or before.get(field) or after.get(field)
     ]
-    if not change.object_id:  # a guard: what is kept for an undo is for no person
-        lines = [Line(str(before.get("guard", "")), _guard_was(before), str(after.get("guard", ""))[:LONGEST])]
+    if not change.object_id:  # a guard: the rest of what is kept is for an undo, and for no person
+        was = str(GUARD_WAS.get(before.get("state", ""), ""))
+        lines = [Line(str(before.get("guard", "")), was, _("as it is declared"))]
     return Step(_title(change.code), change.why, lines, is_new and bool(change.object_id), is_gone)
-
-
-def _guard_was(before: dict[str, Any]) -> str:
-    was = [item["definition"] for item in before.get("was") or []]
-    return "; ".join(was)[:LONGEST] or _("not there")
 
 
 def _say(value: Any, target: str | None, names: dict[Key, Named]) -> str:

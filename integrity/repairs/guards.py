@@ -37,7 +37,9 @@ def _put_back(ground: Ground, fault: Fault) -> None:
         ground.leave("guard_missing", model._meta.label_lower, [0], place_of(fault.guard))
         return
     after = {"guard": fault.expected}
-    ground.note("guard_missing", model, before={"guard": fault.guard.name, **image}, after=after, why=WHY)
+    ground.note(
+        "guard_missing", model, before={"guard": fault.guard.name, "state": fault.state, **image}, after=after, why=WHY
+    )
 
 
 STEPS_BEFORE = [
