@@ -70,6 +70,12 @@ declare(
 )
 declare(
     Figure(
+        "undo.undone", _("Rows that are again as they were before the repair."), stored=lambda run: run.repaired or 0
+    )
+)
+declare(Figure("undo.not_undone", _("Rows that the undo has left as they are."), stored=lambda run: run.remaining or 0))
+declare(
+    Figure(
         "result.found",
         _("What the health check found of this rule: each column of each row that is not as it says."),
         lambda result: result.run.findings.filter(code=result.code, module=result.module),

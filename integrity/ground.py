@@ -165,7 +165,7 @@ class Ground:
         self.execute(TARGETS, values)
         self._touch_found()
         self.execute("ANALYZE integrity_touched")
-        self._lock_touched()
+        self.lock_touched()
         for model in self.models():
             self.take_images(model)
 
@@ -331,7 +331,7 @@ class Ground:
             " ON CONFLICT DO NOTHING"
         )
 
-    def _lock_touched(self) -> None:
+    def lock_touched(self) -> None:
         """Reservations, requests, records, databases, batches, each by key, as everybody does. After it, all that is
         needed is there, and nothing is waited for.
         """

@@ -80,6 +80,8 @@ class Run(models.Model):
     needs_decision = models.IntegerField(null=True, blank=True)
     remaining = models.IntegerField(null=True, blank=True)
     """What is still wrong, without what needs a decision. Read from the proof."""
+    context = models.UUIDField(null=True, blank=True)
+    """Of a repair: what the history knows its changes by."""
     verified = models.BooleanField(default=False, db_default=False)
     """The checks were asked again in the transaction of the repair, and it was kept because of what they said."""
 

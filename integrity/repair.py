@@ -79,7 +79,7 @@ def _refuse(run: Run, results: Sequence[Result], reason: str) -> None:
 
 def _work(run: Run, results: Sequence[Result], told: Callable[[int], None]) -> None:
     """Changes, proves, and keeps both; raises _Preview with the changes of a preview, of which nothing is kept."""
-    with operation("integrity.repair", by=run.by):
+    with operation("integrity.repair", by=run.by) as run.context:
         ground = Ground(run)
         ground.lock_tables(_guards_to_put_back(run))
         found = run

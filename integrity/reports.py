@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from integrity.models import Finding, Run
+from integrity.models import Change, Finding, Run
 from integrity.naming import told
 
 MOST_SAMPLES = 100
@@ -98,3 +98,28 @@ def changed_columns(run: Run) -> Iterator[dict[str, Any]]:
                 "code": change.code,
                 "reason": change.why,
             }
+
+
+def undo_exit_code(run: Run) -> int:
+    """Of an undo that has ended."""
+    if run.state != Run.State.FINISHED:
+        return COULD_NOT
+    return SOMETHING_REMAINS if run.remaining else NOTHING_REMAINS
+
+
+def undo_report(run: Run) -> dict[str, Any]:
+    """Of an undo that has ended: how many rows are as they were before the repair, and which are not, with why."""
+    return {
+        **({"error": run.error} if run.error else {}),
+        "run": run.pk,
+        "undoes": run.of_id,
+        "undone": run.repaired or 0,
+        "not_undone": [{"object": label, "id": pk, "reason": reason} for label, pk, reason in not_undone(run)],
+    }
+
+
+def not_undone(run: Run) -> QuerySet[Change, tuple[str, int, str]]:
+    """The rows that an undo, or the undo of a repair, has left as they are: object, id and why."""
+    repaired = run.of if run.kind == Run.Kind.UNDO else run
+    left = Change.objects.filter(run=repaired).exclude(not_undone="")
+    return left.order_by("object", "object_id").values_list("object", "object_id", "not_undone").distinct()

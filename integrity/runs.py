@@ -23,6 +23,7 @@ from integrity.checks import checks
 from integrity.models import Result, Run
 from integrity.repair import repair
 from integrity.scan import Scope, end, run_checks, unasked
+from integrity.undo import undo
 
 KEEP_RUNS = timedelta(days=90)
 
@@ -78,6 +79,22 @@ def start_repair(*, preview: Run, by: User, left_out: Sequence[tuple[str, int]] 
         )
 
 
+def start_undo(*, repaired: Run, by: User) -> Run:
+    """Takes back what that repair has changed; a task works it. Raises Refused for what is no repair, or is undone."""
+    check_undo(repaired)
+    return _start(Run(kind=Run.Kind.UNDO, by=by, of=repaired, modules=repaired.modules, codes=repaired.codes))
+
+
+def check_undo(repaired: Run) -> None:
+    """Raises Refused for what is no repair, has changed nothing, or is undone."""
+    if repaired.kind != Run.Kind.REPAIR or not repaired.changes.exists():
+        raise Refused(_("Only a repair that has changed something can be undone."))
+    if not repaired.changes.filter(undone_at=None).exists():
+        raise Refused(_("This repair was undone already."))
+    if repaired.followers.filter(kind=Run.Kind.UNDO).open().exists():
+        raise Refused(_("This repair is being undone."))
+
+
 NOTHING_CHANGED = (Run.State.REFUSED, Run.State.FAILED, Run.State.INTERRUPTED)
 """How a repair ends that has changed nothing."""
 
@@ -97,9 +114,15 @@ def make_run(
     keys: Sequence[str] = (),
     codes: Sequence[str] = (),
     kind: str = Run.Kind.CHECK,
+    of: Run | None = None,
 ) -> Run:
-    """A run for `work_run`. Raises Refused for a module or a check that there is not, or not together."""
-    return Run.objects.create(by=by, origin=origin, kind=kind, modules=check_scope(keys, codes), codes=list(codes))
+    """A run for `work_run`, of an undo with the repair. Raises Refused for a module or a check that there is not, for
+    both not together, or for what cannot be undone.
+    """
+    if kind == Run.Kind.UNDO and of:
+        check_undo(of)
+    scope = check_scope(keys, codes)
+    return Run.objects.create(by=by, origin=origin, kind=kind, of=of, modules=scope, codes=list(codes))
 
 
 def check_scope(keys: Sequence[str], codes: Sequence[str]) -> list[str]:
@@ -183,6 +206,7 @@ WORK: dict[str, Callable[[Run, Callable[[int], None]], None]] = {
     Run.Kind.CHECK: _check,
     Run.Kind.PREVIEW: lambda run, progress: repair(run, told=progress),
     Run.Kind.REPAIR: lambda run, progress: repair(run, told=progress),
+    Run.Kind.UNDO: lambda run, progress: undo(run, told=progress),
 }
 
 

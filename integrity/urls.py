@@ -9,6 +9,7 @@ urlpatterns = [
     path("start/", runs.start, name="start_health_check"),
     path("preview/", repairs.preview, name="start_preview"),
     path("<int:pk>/repair/", repairs.carry_out, name="start_repair"),
+    path("<int:pk>/undo/", repairs.undo, name="start_undo"),
     path("<int:pk>/changes.<slug:format>", repairs.export_changes, name="export_changes"),
     path("<int:pk>/", runs.run, name="integrity_run"),
     path("findings/<int:pk>/", runs.finding, name="finding"),

@@ -25,6 +25,8 @@ STEPS = """
            lag(batch_id) OVER history AS batch_before, lag(status) OVER history AS status_before
     FROM "{events}"
     WHERE pgh_obj_id = ANY(ARRAY(SELECT DISTINCT pgh_obj_id FROM "{events}" WHERE batch_id = {batch}))
+          -- A repair that was undone, and its undo, have moved nothing.
+          AND NOT EXISTS (SELECT 1 FROM pghistory_context x WHERE x.id = pgh_context_id AND x.metadata ? 'undone')
     WINDOW history AS (PARTITION BY pgh_obj_id ORDER BY pgh_id)
 """
 ARRIVED = "batch_id = {batch} AND batch_before IS DISTINCT FROM {batch} AND pgh_label <> 'delete'"

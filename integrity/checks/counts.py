@@ -74,9 +74,12 @@ OF_LEDGER = ("initial_count", "received_count", "left_count")
 OF_IMPORT = ("imported_count", "purged_count")
 
 # What came into a batch and left it, by the history: an event that put a record in, one that took it out or deleted it.
+# A repair that was undone, and its undo, have moved nothing.
 STEPS_OF_RECORDS = """
     SELECT pgh_label, batch_id, lag(batch_id) OVER (PARTITION BY pgh_obj_id ORDER BY pgh_id) AS before
-    FROM {events}
+    FROM {events} WHERE (pgh_context_id = ANY(ARRAY(
+        SELECT x.id FROM pghistory_context x WHERE x.metadata ? 'undone'
+    ))) IS NOT TRUE
 """
 LEDGER_OF_BATCHES = """
     SELECT id, sum(came) AS received_count, sum(went) AS left_count FROM (

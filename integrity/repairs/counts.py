@@ -43,7 +43,7 @@ BATCHES = """
         IS DISTINCT FROM (w.current_count, w.archived_count, w.invalid_count, w.balanced_count, w.left_count,
                           coalesce(w.initial_count, w.balanced_count))
 """
-OF_TOUCHED = " WHERE pgh_obj_id IN (SELECT o.pgh_obj_id FROM {events} o WHERE o.batch_id = ANY(%(ids)s::bigint[]))"
+OF_TOUCHED = " AND pgh_obj_id IN (SELECT o.pgh_obj_id FROM {events} o WHERE o.batch_id = ANY(%(ids)s::bigint[]))"
 
 # What was imported is there or purged, and PostgreSQL holds that. When fewer are there, nobody knows which are gone: an
 # admin decides, and until then all counts of the list stay.

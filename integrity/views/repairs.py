@@ -16,9 +16,9 @@ from crm.pages import came_from, go_to, page_of, render_page
 from integrity.access import get_run_for
 from integrity.diff import changed_rows, count_rows_of, rows_of
 from integrity.models import Run
-from integrity.naming import told
-from integrity.reports import changed_columns
-from integrity.runs import start_preview, start_repair
+from integrity.naming import Named, named, told
+from integrity.reports import changed_columns, not_undone
+from integrity.runs import start_preview, start_repair, start_undo
 
 MOST_COUNTS = 20
 """So many batches and databases are listed with their counts before and after; the changes have all."""
@@ -48,6 +48,19 @@ def carry_out(request: SignedInRequest, pk: int) -> HttpResponse:
         return render_repair(request, shown, left_out)
     try:
         started = start_repair(preview=shown, by=request.user, left_out=[_place(key) for key in left_out])
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return go_to(shown.get_absolute_url())
+    return go_to(started.get_absolute_url())
+
+
+@require_POST
+@admin_page
+def undo(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Takes back what the repair has changed; leads to the page of that."""
+    shown = get_run_for(request.user, pk)
+    try:
+        started = start_undo(repaired=shown, by=request.user)
     except Refused as refused:
         messages.error(request, str(refused))
         return go_to(shown.get_absolute_url())
@@ -86,8 +99,17 @@ def render_repair(request: SignedInRequest, shown: Run, left_out: list[str]) -> 
         "counts": changed_rows(shown, count_rows_of(shown)[:MOST_COUNTS]),
         "left": told(waiting.order_by("code", "module", "object", "object_id", "field")[:MOST_COUNTS]),
         "followers": shown.followers.exclude(kind=Run.Kind.CHECK),
+        "can_undo": shown.kind == Run.Kind.REPAIR and shown.changes.filter(undone_at=None).exists(),
+        "stay": _staying(shown),
     }
     return render_page(request, "integrity/repair.html", context, pieces=["list", "run-progress"])
+
+
+def _staying(shown: Run) -> list[tuple[Named, str]]:
+    """What an undo has left as it is, and why."""
+    rows = list(not_undone(shown)[:MOST_COUNTS])
+    names = named((label, pk) for label, pk, _why in rows)
+    return [(names[label, pk], why) for label, pk, why in rows]
 
 
 @require_safe

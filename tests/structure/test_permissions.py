@@ -33,7 +33,7 @@ from records.requests import request_records
 from tests.distribution.sql import ask
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import UploadFactory, factories_of, fill
-from tests.factories.integrity import FindingFactory, RunFactory
+from tests.factories.integrity import ChangeFactory, FindingFactory, RunFactory
 from tests.factories.products import ProductFactory
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +77,7 @@ class World:
     """One that waits."""
     finding: Any
     preview: Model
+    repair: Model
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def world(admin, staff, other_staff) -> World:
     return World(
         finding=FindingFactory(object_id=batch.pk),
         preview=RunFactory(kind="preview"),
+        repair=ChangeFactory().run,
         module=module,
         sari=staff,
         tono=other_staff,
@@ -436,6 +438,7 @@ MATRIX: dict[str, Page] = {
     "finding": Page(Who.ADMINS, args=of("finding")),
     "start_preview": Page(Who.ADMINS, "POST", changes=True),
     "start_repair": Page(Who.ADMINS, "POST", of("preview"), changes=True),
+    "start_undo": Page(Who.ADMINS, "POST", of("repair"), changes=True),
     "export_changes": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk, "csv"]),
     "export_findings": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk, "csv"]),
     # Lists: the search, saved views, exports
