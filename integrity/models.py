@@ -71,7 +71,7 @@ class Run(models.Model):
     rows = models.BigIntegerField(default=0)
     error = models.TextField(blank=True, default="")
 
-    of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="followers")
+    of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="followers")
     """Of a repair its preview, of an undo the repair, of the health check that proves a repair or an undo that one."""
     left_out = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
     """The rows that a repair is not to touch: [object, id] each."""

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ('context', models.UUIDField(blank=True, null=True)),
                 ('verified', models.BooleanField(db_default=False, default=False)),
                 ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='followers', to='integrity.run')),
+                ('of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='followers', to='integrity.run')),
             ],
             options={
                 'ordering': ['-id'],

@@ -76,6 +76,13 @@ def test_every_check_has_its_line():
     assert re.findall(r"^\| `(\w+)` \|", first, re.MULTILINE) == list(checks())
 
 
+def test_what_repair_does_about_every_check_is_said_once():
+    _before, _, repair = TEXT.partition("| check | what Repair does |")
+    table, _, _after = repair.partition("\n\n")
+    first_cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
+    assert sorted(code for cell in first_cells for code in re.findall(r"`(\w+)`", cell)) == sorted(checks())
+
+
 def test_what_is_left_to_checks_with_a_name_of_their_own_is_declared():
     """A constraint that came to be called like one of these would silently leave `rule_broken`."""
     names = [each.name for model in our_models() for each in model._meta.constraints]

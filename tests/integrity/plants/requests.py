@@ -48,6 +48,7 @@ PLANTS = {
             "UPDATE {requests} SET quantity = 400 WHERE id = {request}",
             "stuck_request: request",
             fits=asks,
+            waits="stuck_request",
         ),
         Plant(
             "a record of another list",
@@ -100,6 +101,7 @@ PLANTS = {
             "request_without_batch: cancelled",
             drops="request_decided_once",
             fits=asks,
+            waits="guard_missing request_without_batch",
         ),
         Plant(
             "a request that came approved",
@@ -108,6 +110,7 @@ PLANTS = {
             "request_without_batch: new_request",
             drops="request_decided_once",
             fits=asks,
+            waits="guard_missing request_without_batch",
         ),
     ],
 }
