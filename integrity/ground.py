@@ -232,7 +232,8 @@ class Ground:
     def work(self, step: Step) -> None:
         """Takes the step, and keeps what has become different."""
         step.work(self)
-        for model in dict.fromkeys(step.models()):
+        touched = self.models()
+        for model in [model for model in dict.fromkeys(step.models()) if model in touched]:
             self.execute(
                 CHANGES.format(table=model._meta.db_table, pk=model._meta.pk.column),
                 {

@@ -176,9 +176,12 @@ def _forget_old() -> None:
 
 def _end_interrupted() -> None:
     """Says of runs whose worker is gone that they were interrupted. For whoever has the lock: nobody is at work."""
-    text = _("Its worker ended before it did. Nothing is known of what it had not looked at; start it again.")
     gone = Run.objects.filter(state=Run.State.RUNNING)
-    gone.update(state=Run.State.INTERRUPTED, error=text, finished_at=timezone.now())
+    ended = {"state": Run.State.INTERRUPTED, "finished_at": timezone.now()}
+    text = _("Its worker ended before it did. Nothing is known of what it had not looked at; start it again.")
+    gone.filter(kind=Run.Kind.CHECK).update(error=text, **ended)
+    # What a repair or an undo has changed is kept together with how it ended.
+    gone.update(error=_("Its worker ended before it did. Nothing was changed; start it again."), **ended)
 
 
 def _work(run: Run) -> None:

@@ -107,7 +107,7 @@ def _run(
 
 
 def _targets(ground: Ground) -> Iterator[tuple[type[Model], list[int]]]:
-    for model in _models():
+    for model in ground.models():
         # What the history has put back may be as it was broken before.
         if ids := ground.targets((*CODES, "history_mismatch"), model):
             yield model, ids

@@ -73,6 +73,7 @@ def test_killed_in_the_middle_it_has_changed_nothing_and_says_so(staff, admin):
         time.sleep(0.1)
     killed.refresh_from_db()
     assert (killed.state, killed.repaired, killed.verified) == ("interrupted", None, False)
+    assert "Nothing was changed" in killed.error
     again = repair()
     assert (again.state, again.remaining, ask(DAMAGED)) == ("finished", 0, [(0,)])
 
