@@ -28,19 +28,6 @@ SHARED = ""
 """Stands for the key of a module where it is about what the modules share: people, products, reservations."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What an admin can choose where nobody else can tell what is right. `consequence` is said before it is done.
-
-    What it does is in `integrity.choices`, by its key.
-    """
-
-    key: str
-    title: Text
-    consequence: Text
-    asks_whom: bool = False
-
-
 def in_modules(module: Module | None) -> bool:
     return module is not None
 
@@ -59,7 +46,7 @@ class Check:
 
     `reasons` say of a violation what is wrong, by its hint; they may name its `object`, `field`, and what was
     `expected` there and what is there, `actual`. Repair mends it, but for the hints in `decisions`: these need an
-    admin, and so does what it finds that it cannot mend. `choices` is what they can do.
+    admin, and so does what it finds that it cannot mend.
     """
 
     code: str
@@ -69,7 +56,6 @@ class Check:
     severity: str = ERROR
     applies: Callable[[Module | None], bool] = in_modules
     decisions: Collection[str] = ()
-    choices: tuple[Choice, ...] = ()
 
     def reason(self, violation: Any, name: str) -> str:
         """Of a violation with the attributes hint, field, expected and actual; `name` is what its row is called."""

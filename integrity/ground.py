@@ -27,7 +27,7 @@ from crm.products.models import Product
 from crm.registry import modules
 from crm.reservations.covering import matches
 from crm.reservations.models import Reservation
-from integrity.check import Text, literal, names_of
+from integrity.check import Text, key_of, literal, module_of_model, names_of
 from integrity.models import Change, Finding, Run
 
 ATTEMPTS = 30
@@ -240,7 +240,7 @@ class Ground:
                     "run": self.run.pk,
                     "number": self.changes,
                     "object": model._meta.label_lower,
-                    "module": module_key(model),
+                    "module": key_of(module_of_model(model)),
                     "codes": list(step.codes),
                     "why": str(step.why),
                 },
@@ -256,7 +256,7 @@ class Ground:
             run=self.run,
             number=self.changes,
             code=code,
-            module=module_key(model),
+            module=key_of(module_of_model(model)),
             object=model._meta.label_lower,
             object_id=0,
             before=before,
@@ -367,11 +367,6 @@ class Ground:
             self._until = self._until or now + LOCKING_SECONDS
             timeout = f"{max(1, int((self._until - now) * 1000))}ms"
         self.execute("SELECT set_config('lock_timeout', %s, true)", [timeout])
-
-
-def module_key(model: type[Model]) -> str:
-    label = model._meta.app_label
-    return label if label in {module.key for module in modules()} else ""
 
 
 def silenced() -> Iterator[str]:

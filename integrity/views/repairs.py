@@ -1,6 +1,6 @@
 """Repairs: previewed, chosen, carried out, and read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -24,16 +24,22 @@ MOST_COUNTS = 20
 """So many batches and databases are listed with their counts before and after; the changes have all."""
 
 
+def lead_to(request: SignedInRequest, start: Callable[[], Run], back: str) -> HttpResponse:
+    """To the page of the run that `start` starts, or `back` with why it does not."""
+    try:
+        return go_to(start().get_absolute_url())
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return go_to(back)
+
+
 @require_POST
 @admin_page
 def preview(request: SignedInRequest) -> HttpResponse:
     """What a repair of everything, or of the module that the form names, would do; leads to its page."""
-    try:
-        started = start_preview(by=request.user, module=request.POST.get("module", ""))
-    except Refused as refused:
-        messages.error(request, str(refused))
-        return go_to(came_from(request, reverse("integrity")))
-    return go_to(started.get_absolute_url())
+    module = request.POST.get("module", "")
+    back = came_from(request, reverse("integrity"))
+    return lead_to(request, lambda: start_preview(by=request.user, module=module), back)
 
 
 @require_POST
@@ -46,12 +52,9 @@ def carry_out(request: SignedInRequest, pk: int) -> HttpResponse:
     left_out = _left_out(request)
     if "page" in request.POST:
         return render_repair(request, shown, left_out)
-    try:
-        started = start_repair(preview=shown, by=request.user, left_out=[_place(key) for key in left_out])
-    except Refused as refused:
-        messages.error(request, str(refused))
-        return go_to(shown.get_absolute_url())
-    return go_to(started.get_absolute_url())
+    places = [_place(key) for key in left_out]
+    back = shown.get_absolute_url()
+    return lead_to(request, lambda: start_repair(preview=shown, by=request.user, left_out=places), back)
 
 
 @require_POST
@@ -59,12 +62,7 @@ def carry_out(request: SignedInRequest, pk: int) -> HttpResponse:
 def undo(request: SignedInRequest, pk: int) -> HttpResponse:
     """Takes back what the repair has changed; leads to the page of that."""
     shown = get_run_for(request.user, pk)
-    try:
-        started = start_undo(repaired=shown, by=request.user)
-    except Refused as refused:
-        messages.error(request, str(refused))
-        return go_to(shown.get_absolute_url())
-    return go_to(started.get_absolute_url())
+    return lead_to(request, lambda: start_undo(repaired=shown, by=request.user), shown.get_absolute_url())
 
 
 def _left_out(request: SignedInRequest) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -12,8 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.views.exports import send_file
-from crm.errors import Refused
-from crm.pages import came_from, go_to, page_of, render_page
+from crm.pages import came_from, page_of, render_page
 from integrity.access import get_finding_for, get_run_for
 from integrity.cause import cause_of
 from integrity.checks import checks
@@ -21,7 +19,7 @@ from integrity.models import Finding, Run
 from integrity.naming import told
 from integrity.overview import last_asked, last_scan, open_by_module
 from integrity.runs import start_run
-from integrity.views.repairs import render_repair
+from integrity.views.repairs import lead_to, render_repair
 
 AT_ONCE = 2000
 """So many findings are read and named at once for a file."""
@@ -93,12 +91,8 @@ def finding(request: SignedInRequest, pk: int) -> HttpResponse:
 @admin_page
 def start(request: SignedInRequest) -> HttpResponse:
     """A health check of everything, or of the module that the form names; leads to its page."""
-    try:
-        started = start_run(by=request.user, module=request.POST.get("module", ""))
-    except Refused as refused:
-        messages.error(request, str(refused))
-        return go_to(came_from(request, reverse("integrity")))
-    return go_to(started.get_absolute_url())
+    module = request.POST.get("module", "")
+    return lead_to(request, lambda: start_run(by=request.user, module=module), came_from(request, reverse("integrity")))
 
 
 @require_safe
