@@ -4,7 +4,7 @@ A check is what must hold, said to a person. A *look* is one query that selects 
 checks, so that what is read together is read once. It selects the columns of COLUMNS. Nothing here writes.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,8 @@ class RowRule:
     """What a single row can break: all rules of a table are asked in one pass over it.
 
     In the SQL of `when`, `condition`, `expected` and `actual` the row is `r`; it breaks the rule where both hold. Rules
-    of the same `when` are asked only there.
+    of the same `when` are asked only there. One that compares the row with those of a table as large as its own is asked
+    `alone`: the others may be asked by several processes at once.
     """
 
     code: str
@@ -110,11 +111,19 @@ class RowRule:
     expected: str = "''"
     hint: str = ""
     when: str = "true"
+    alone: bool = False
 
 
-def look_at_rows(model: type[Model], rules: Iterable[RowRule], module: Module | None) -> Look:
-    """All these rules in one pass over the table."""
+def looks_at_rows(model: type[Model], rules: Iterable[RowRule], module: Module | None) -> Iterator[Look]:
+    """All these rules in one pass over the table, but for those that are asked alone."""
     rules = list(rules)
+    yield _look_at_rows(model, [rule for rule in rules if not rule.alone], module)
+    for rule in rules:
+        if rule.alone:
+            yield _look_at_rows(model, [rule], module)
+
+
+def _look_at_rows(model: type[Model], rules: Sequence[RowRule], module: Module | None) -> Look:
     values = ",\n".join(
         f"({literal(rule.code)}, {literal(rule.field)}, ({rule.expected})::text, ({rule.actual})::text,"
         f" {literal(rule.hint)}, ({rule.when}) AND ({rule.condition}))"
@@ -127,9 +136,11 @@ def look_at_rows(model: type[Model], rules: Iterable[RowRule], module: Module | 
     sql = f"""
         SELECT x.x_code, {literal(model._meta.label_lower)}, r."{model._meta.pk.column}", x.x_field,
                coalesce(x.x_expected, ''), coalesce(left(x.x_actual, 200), ''), x.x_hint
-        FROM "{model._meta.db_table}" r CROSS JOIN LATERAL (VALUES {values})
-             AS x (x_code, x_field, x_expected, x_actual, x_hint, x_broken)
-        WHERE ({any_of_them}) AND x.x_broken
+        FROM (
+            -- What breaks none is passed over before anything is said of it, and by several processes at once.
+            SELECT r.* FROM "{model._meta.db_table}" r WHERE {any_of_them} OFFSET 0
+        ) r CROSS JOIN LATERAL (VALUES {values}) AS x (x_code, x_field, x_expected, x_actual, x_hint, x_broken)
+        WHERE x.x_broken
     """
     return Look(tuple(dict.fromkeys(rule.code for rule in rules)), module, sql)
 

@@ -61,7 +61,8 @@ def run_checks(run: Run, *, told: Callable[[int], None] = lambda percent: None) 
     results = scope.results(run)
     asked = scope.looks()
     before = _asked_before(run)
-    with one_moment():
+    with one_moment(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL work_mem = '{MEMORY}'")
         run.rows = _rows_of(run)
         for number, look in enumerate(asked, 1):
             mine = [results[place] for code in look.codes if (place := (code, look.scope)) in results]
@@ -97,9 +98,19 @@ def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str
         result.seconds += seconds / len(results)
 
 
-# The database keeps what it finds, however much that is; `before` is the run that asked the same check last.
+MEMORY = "64MB"
+"""What a look may use for each table of its own: with the default, lists of a million are compared on the disk."""
+
+# Nearly all looks find nothing. PostgreSQL shares the work of this among its processes, and never that of an INSERT.
+COUNT = "SELECT count(*) FROM ({look}) AS v"
+
+# The database keeps what it finds, however much that is; `before` is the run that asked the same check last, and what
+# that has found is read once: not again for each row, from a table that grows meanwhile.
 FIND = f"""
-    WITH found AS (
+    WITH earlier AS MATERIALIZED (
+        SELECT run_id, code, object, object_id, field, since FROM "{Finding._meta.db_table}"
+        WHERE run_id = ANY(%(before)s::bigint[]) AND module = %(module)s
+    ), found AS (
         INSERT INTO "{Finding._meta.db_table}"
             (run_id, module, severity, needs_decision, since, {", ".join(COLUMNS)})
         SELECT %(run)s, %(module)s, asked.severity, v.code || ' ' || v.hint = ANY(%(decisions)s::text[]),
@@ -108,8 +119,7 @@ FIND = f"""
         FROM ({{look}}) AS v ({", ".join(COLUMNS)})
         JOIN unnest(%(codes)s::text[], %(severities)s::text[], %(before)s::bigint[])
              AS asked (code, severity, before) ON asked.code = v.code
-        LEFT JOIN "{Finding._meta.db_table}" earlier
-             ON earlier.run_id = asked.before AND earlier.code = v.code AND earlier.module = %(module)s
+        LEFT JOIN earlier ON earlier.run_id = asked.before AND earlier.code = v.code
              AND earlier.object = v.object AND earlier.object_id = v.object_id AND earlier.field = v.field
         -- Two looks may name the same column of the same row.
         ON CONFLICT DO NOTHING
@@ -124,6 +134,9 @@ GIVEN = """
 """
 AT_ONCE = 5000
 
+MANY = 1000
+"""After so many PostgreSQL is told how many there are, before it plans what is asked of them."""
+
 
 def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str, str], int]) -> Counter[str]:
     values: dict[str, Any] = {
@@ -137,8 +150,13 @@ def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[st
     counts: Counter[str] = Counter()
     with connection.cursor() as cursor:
         if look.rows is None:
-            cursor.execute(FIND.format(look=look.sql.replace("%", "%%")), values)
-            counts.update(dict(cursor.fetchall()))
+            cursor.execute(COUNT.format(look=look.sql))
+            [there] = cursor.fetchone()
+            if there:
+                cursor.execute(FIND.format(look=look.sql.replace("%", "%%")), values)
+                counts.update(dict(cursor.fetchall()))
+            if there > MANY:
+                cursor.execute(f'ANALYZE "{Finding._meta.db_table}"')
             return counts
         rows = iter(look.rows())
         while some := [dict(zip(COLUMNS, row, strict=True)) for row in islice(rows, AT_ONCE)]:

@@ -70,7 +70,9 @@ def drifted(model: type[Model]) -> Iterator[Row]:
 
 
 def _candidates(model: type[Model]) -> Iterator[tuple[int, str, str | None, str | None, str]]:
-    """Read through a cursor of the server: a list whose phones are all written oddly does not fill the memory."""
+    """Kept in a table first, which several processes fill at once, and then read through a cursor of the server: a list
+    whose phones are all written oddly does not fill the memory.
+    """
     country, prefix, mobile = plain_mobile(settings.PHONE_REGION)
     query = CANDIDATES.format(
         customer_key=customer_key_sql("r.customer_id").replace("%", "%%"), table=model._meta.db_table
@@ -78,13 +80,15 @@ def _candidates(model: type[Model]) -> Iterator[tuple[int, str, str | None, str 
     values: dict[str, str | int] = {"country": country, "after": len(prefix) + 1, "shape": f"^{prefix}(?:{mobile})$"}
     name = f"drift_{uuid4().hex}"
     with connection.cursor() as cursor:
-        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {query}", values)
+        cursor.execute(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {query}", values)
+        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR SELECT * FROM {name}")
         while True:
             cursor.execute(f"FETCH {AT_ONCE} FROM {name}")
             if not (some := cursor.fetchall()):
                 break
             yield from some
         cursor.execute(f"CLOSE {name}")
+        cursor.execute(f"DROP TABLE {name}")
 
 
 def duplicates(module: Module) -> Look:

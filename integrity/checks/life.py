@@ -13,7 +13,7 @@ from django.db.models import CheckConstraint, Model
 from django.utils.translation import gettext_lazy as _
 
 from crm.distribution.models import Status
-from integrity.check import Check, Look, RowRule, everywhere, literal, look_at_rows, module_of_model, our_models
+from integrity.check import Check, Look, RowRule, everywhere, literal, looks_at_rows, module_of_model, our_models
 from integrity.checks import covering, links, requests
 
 CHECKS = [
@@ -174,4 +174,4 @@ def looks() -> Iterator[Look]:
             rules += record_rules(model)
             for file in (links, requests, covering):
                 rules += file.record_rules(module)
-        yield look_at_rows(model, rules, module)
+        yield from looks_at_rows(model, rules, module)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.registry import Module, modules
+from crm.reservations.models import Reservation
 from integrity.check import Check, Look, RowRule, everywhere, names_of
 
 CHECKS = [
@@ -47,42 +48,41 @@ CHECKS = [
 
 
 def record_rules(module: Module) -> list[RowRule]:
-    batch = "{batches} b WHERE b.id = r.batch_id".format(**names_of(module))
+    batch = "(SELECT {{}} FROM {batches} b WHERE b.id = r.batch_id)".format(**names_of(module))
+    batches = "(SELECT b.id{{}} FROM {batches} b)".format(**names_of(module))
     replaced = "{records} o WHERE o.id = r.replaces_id".format(**names_of(module))
     return [
         RowRule(
-            "batch_owner_mismatch", "assignee_id",
-            # The first is answered from one table of all batches, where the second would look up each.
-            "r.assignee_id IS NOT NULL AND r.batch_id IS NOT NULL"
-            f" AND NOT EXISTS (SELECT 1 FROM {batch} AND b.staff_id = r.assignee_id)"
-            f" AND EXISTS (SELECT 1 FROM {batch})",
-            "r.assignee_id", expected=f"(SELECT b.staff_id FROM {batch})", hint="staff",
-        ),
-        RowRule(
-            "batch_owner_mismatch", "database_id",
-            "r.batch_id IS NOT NULL"
-            f" AND NOT EXISTS (SELECT 1 FROM {batch} AND b.database_id = r.database_id)"
-            f" AND EXISTS (SELECT 1 FROM {batch})",
-            "r.database_id", expected=f"(SELECT b.database_id FROM {batch})", hint="database",
-        ),
+            "batch_owner_mismatch", column,
+            f"r.{column} IS NOT NULL AND r.batch_id IS NOT NULL"
+            f" AND ((r.batch_id, r.{column}) IN {batches.format(f', b.{of_batch}')}) IS NOT TRUE"
+            f" AND r.batch_id IN {batches.format('')}",
+            f"r.{column}", expected=batch.format(f"b.{of_batch}"), hint=hint,
+        )
+        for hint, column, of_batch in (("staff", "assignee_id", "staff_id"), ("database", "database_id", "database_id"))
+    ] + [
         RowRule(
             "replacement_broken", "replaces_id",
             f"r.replaces_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {replaced} AND o.status = 'archived'"
             " AND o.batch_id = r.batch_id AND o.database_id = r.database_id)",
-            "r.replaces_id",
+            "r.replaces_id", alone=True,
         ),
     ]  # fmt: skip
 
 
 def references(model: type[Model]) -> list[RowRule]:
     """Of each foreign key of the model, whether or not PostgreSQL is told of it."""
+    large = [Reservation, *(module.Record for module in modules())]
     rules = []
     for key in model._meta.concrete_fields:
         if isinstance(key, ForeignKey):
-            target = key.related_model._meta
-            there = f'EXISTS (SELECT 1 FROM "{target.db_table}" t WHERE t."{target.pk.column}" = r."{key.column}")'
-            condition = f'r."{key.column}" IS NOT NULL AND NOT {there}'
-            rules.append(RowRule("missing_reference", str(key.column), condition, f'r."{key.column}"'))
+            target, column = key.related_model._meta, f'r."{key.column}"'
+            alone = key.related_model in large
+            there = f'{column} IN (SELECT t."{target.pk.column}" FROM "{target.db_table}" t)'
+            if alone:
+                there = f'EXISTS (SELECT 1 FROM "{target.db_table}" t WHERE t."{target.pk.column}" = {column})'
+            condition = f"{column} IS NOT NULL AND NOT {there}"
+            rules.append(RowRule("missing_reference", str(key.column), condition, column, alone=alone))
     return rules
 
 

@@ -42,8 +42,8 @@ CHECKS = [
 def record_rules(module: Module) -> list[RowRule]:
     if not asks(module):
         return []
-    request = "{requests} q WHERE q.id = r.request_id".format(**names_of(module))
-    fits = f"EXISTS (SELECT 1 FROM {request} AND q.state = 'pending' AND q.database_id = r.database_id)"
+    waiting = "SELECT q.id, q.database_id FROM {requests} q WHERE q.state = 'pending'".format(**names_of(module))
+    fits = f"((r.request_id, r.database_id) IN ({waiting})) IS TRUE"
     return [
         RowRule("stuck_request", "request_id", "r.status = 'requested' AND r.request_id IS NULL", "''", hint="none"),
         RowRule("stuck_request", "request_id", f"r.request_id IS NOT NULL AND NOT {fits}", "r.request_id"),

@@ -88,7 +88,7 @@ def columns_of(module: Module) -> tuple[str, ...]:
 FROM_HISTORY = """
     WITH damaged AS MATERIALIZED (
         SELECT r.* FROM {records} r
-        WHERE r.id = ANY(%(ids)s::bigint[]) AND ({broken} OR {old}) AND NOT ({old} AND r.assignee_id IS NULL)
+        WHERE r.id = ANY(%(ids)s::bigint[]) AND ({old} OR {broken}) AND NOT ({old} AND r.assignee_id IS NULL)
     )
     UPDATE {records} r SET {assignments}
     FROM damaged x JOIN LATERAL (
@@ -131,7 +131,7 @@ HOMELESS = """
     INSERT INTO {batches} (database_id, staff_id)
     SELECT DISTINCT r.database_id, r.assignee_id FROM {records} r JOIN ({batch}) n ON n.id = r.id
     JOIN "{users}" u ON u.id = r.assignee_id
-    WHERE n.batch_id IS NULL AND ({broken} OR {old}) AND {held}
+    WHERE n.batch_id IS NULL AND ({old} OR {broken}) AND {held}
     RETURNING id
 """
 FROM_LINKS = """
@@ -149,9 +149,9 @@ FROM_LINKS = """
         archive_reason = CASE WHEN r.status = 'archived' THEN coalesce(
             nullif(r.archive_reason, ''), nullif(r.validation_reason, ''), 'Unknown') ELSE '' END{no_request}
     FROM ({batch}) n JOIN {batches} b ON b.id = n.batch_id
-    WHERE r.id = n.id AND ({broken} OR {old}) AND {held} AND NOT ({old} AND r.assignee_id IS NULL)
+    WHERE r.id = n.id AND ({old} OR {broken}) AND {held} AND NOT ({old} AND r.assignee_id IS NULL)
 """
-STILL_BROKEN = "SELECT r.id FROM {records} r WHERE r.id = ANY(%(ids)s::bigint[]) AND ({broken} OR {old}) ORDER BY 1"
+STILL_BROKEN = "SELECT r.id FROM {records} r WHERE r.id = ANY(%(ids)s::bigint[]) AND ({old} OR {broken}) ORDER BY 1"
 
 
 def from_history(ground: Ground) -> None:

@@ -28,6 +28,7 @@ from crm.reservations.models import Reservation
 from crm.reservations.services import add_reservation, release_reservations
 from tests.bench.ground import Result, Seconds, best, empty, make_database, median, once, people, settle, team_of
 from tests.bench.health import health_check
+from tests.bench.repairs import repair
 
 MEMBER_WD = get_module("memberwd")
 TABLE = MEMBER_WD.Record._meta.db_table
@@ -362,4 +363,5 @@ CASES = [
     exports,
     triggers_on_bulk_update,
     health_check,
+    repair,
 ]
