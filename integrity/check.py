@@ -100,8 +100,8 @@ class RowRule:
     """What a single row can break: all rules of a table are asked in one pass over it.
 
     In the SQL of `when`, `condition`, `expected` and `actual` the row is `r`; it breaks the rule where both hold. Rules
-    of the same `when` are asked only there. One that compares the row with those of a table as large as its own is asked
-    `alone`: the others may be asked by several processes at once.
+    of the same `when` are asked only there. One that compares the row with those of a table as large as its own is
+    asked `alone`: the others may be asked by several processes at once.
     """
 
     code: str
