@@ -30,6 +30,10 @@ def _list_after(run: Run, needs_decision: str) -> str:
     return f"{(run.proof or run).get_absolute_url()}?{urlencode({'findings': 1, 'needs_decision': needs_decision})}"
 
 
+def _list_waiting(run: Run) -> str:
+    return f"{run.get_absolute_url()}?{urlencode({'findings': 1, 'needs_decision': 'yes'})}"
+
+
 def _checks_of(run: Run) -> int:
     return run.results.values("code").distinct().count()
 
@@ -66,6 +70,15 @@ declare(
         lambda run: _after(run).filter(needs_decision=True),
         lambda run: _list_after(run, "yes"),
         lambda run: run.needs_decision or 0,
+    )
+)
+declare(
+    Figure(
+        "waiting.found",
+        _("What this check has left for an admin to decide."),
+        lambda waiting: waiting.run.findings.filter(code=waiting.check.code, needs_decision=True),
+        lambda waiting: f"{_list_waiting(waiting.run)}&{urlencode({'code': waiting.check.code})}",
+        lambda waiting: waiting.count,
     )
 )
 declare(

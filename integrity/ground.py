@@ -5,6 +5,7 @@ Two temporary tables of the transaction: `integrity_target`, what has been found
 them goes into `integrity_change`.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ from crm.registry import modules
 from crm.reservations.covering import matches
 from crm.reservations.models import Reservation
 from integrity.check import Text, key_of, literal, module_of_model, names_of
+from integrity.checks import checks
 from integrity.models import Change, Finding, Run
 
 ATTEMPTS = 30
@@ -46,21 +48,37 @@ REFERRED = re.compile(r'REFERENCES "?(\w+)')
 
 TABLES = """
     DROP TABLE IF EXISTS integrity_target, integrity_left, integrity_touched;
-    CREATE TEMPORARY TABLE integrity_target (code text, object text, object_id bigint, field text, hint text)
-        ON COMMIT DROP;
+    CREATE TEMPORARY TABLE integrity_target (
+        code text, object text, object_id bigint, field text, hint text, expected text, decision integer
+    ) ON COMMIT DROP;
     CREATE TEMPORARY TABLE integrity_left (code text, object text, object_id bigint, field text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE integrity_touched (
         object text, object_id bigint, at tid, row jsonb, PRIMARY KEY (object, object_id)
     ) ON COMMIT DROP
 """
 TARGETS = f"""
-    DELETE FROM integrity_target;
-    INSERT INTO integrity_target
-    SELECT f.code, f.object, f.object_id, f.field, f.hint FROM "{Finding._meta.db_table}" f
-    WHERE f.run_id = %(run)s AND NOT f.needs_decision
-          AND NOT EXISTS (SELECT 1 FROM unnest(%(objects)s::text[], %(ids)s::bigint[]) AS o (object, id)
-                          WHERE o.object = f.object AND o.id = f.object_id);
-    ANALYZE integrity_target
+    INSERT INTO integrity_target (code, object, object_id, field, hint, expected, decision)
+    SELECT f.code, f.object, f.object_id, f.field, f.hint, f.expected, %(decision)s
+    FROM "{Finding._meta.db_table}" f
+    WHERE f.run_id = %(run)s AND NOT EXISTS (
+        SELECT 1 FROM unnest(%(objects)s::text[], %(ids)s::bigint[]) AS o (object, id)
+        WHERE o.object = f.object AND o.id = f.object_id
+    )
+"""
+# A guard against which rows stood may be put back once they are repaired, or decided about.
+REPARABLE = " AND (NOT f.needs_decision OR f.code = 'guard_missing' AND NOT f.hint = ANY(%(hints)s::text[]))"
+
+# What was decided of some rows goes before what was decided of all.
+DECIDED = """
+    AND f.needs_decision AND f.code = %(code)s AND f.hint = ANY(%(hints)s::text[])
+    AND (%(only)s::jsonb IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements(%(only)s::jsonb) o
+                                            WHERE o = jsonb_build_array(f.object, f.object_id)))
+    AND NOT EXISTS (SELECT 1 FROM integrity_target t WHERE t.decision IS NOT NULL
+                    AND (t.code, t.object, t.object_id, t.field) = (f.code, f.object, f.object_id, f.field))
+"""
+LEFT_NO_MORE = """
+    DELETE FROM integrity_left l USING integrity_target t
+    WHERE (t.code, t.object, t.object_id) = (l.code, l.object, l.object_id) AND l.field IN ('', t.field)
 """
 
 # Whoever changes a reservation has its product and its owner first.
@@ -139,9 +157,37 @@ class Step:
     models: Callable[[], Iterable[type[Model]]]
     always: bool = False
     """Also in a repair of other checks: it puts right what the other steps have moved."""
+    choice: str = ""
+    """It carries out what an admin has decided so, and nothing without that."""
 
     def is_for(self, run: Run) -> bool:
+        if self.choice:
+            return any((each["code"], each["choice"]) == (self.codes[0], self.choice) for each in run.decisions)
         return self.always or not run.codes or bool(set(self.codes) & set(run.codes))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A finding that an admin has decided about."""
+
+    object: str
+    object_id: int
+    field: str
+    hint: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What one decision is about: the `number` it has among those of the run, its rows, and to whom they go."""
+
+    number: int
+    code: str
+    staff: User | None
+    rows: list[Target]
+
+    def ids(self, model: type[Model]) -> list[int]:
+        return sorted({each.object_id for each in self.rows if each.object == model._meta.label_lower})
 
 
 class Ground:
@@ -158,11 +204,26 @@ class Ground:
         self.execute("SET CONSTRAINTS ALL DEFERRED")
         self.execute("SELECT set_config('pgtrigger.ignore', %s, true)", ["{" + ",".join(silenced()) + "}"])
 
-    def set_out(self, found: Run) -> None:
-        """What that run has found is to be repaired: finds the rows that this may touch, and locks them."""
+    def set_out(self, found: Run, choices: Sequence[tuple[Collection[str], str]] = ()) -> None:
+        """What that run has found is to be repaired: finds the rows that this may touch, and locks them.
+
+        `choices` are, for each decision of the run, the hints that it is for, and the SQL of what it touches besides.
+        """
         left_out = [(str(name), int(pk)) for name, pk in self.run.left_out]
         values = {"run": found.pk, "objects": [name for name, _pk in left_out], "ids": [pk for _name, pk in left_out]}
-        self.execute(TARGETS, values)
+        self.execute("DELETE FROM integrity_target")
+        guards = checks()["guard_missing"].decisions
+        self.execute(TARGETS + REPARABLE, {**values, "decision": None, "hints": list(guards)})
+        decisions = sorted(enumerate(self.run.decisions), key=lambda each: each[1]["only"] is None)
+        for number, each in decisions:
+            only = None if each["only"] is None else json.dumps(each["only"])
+            hints, also = choices[number]
+            chosen = {"decision": number, "code": each["code"], "hints": list(hints), "only": only}
+            self.execute(TARGETS + DECIDED, {**values, **chosen})
+            if also:
+                self._touch(f"{also} FROM integrity_target t WHERE t.decision = {number}")
+        self.execute(LEFT_NO_MORE)
+        self.execute("ANALYZE integrity_target")
         self._touch_found()
         self.execute("ANALYZE integrity_touched")
         self.lock_touched()
@@ -174,7 +235,7 @@ class Ground:
         rows = self.execute(
             """
             SELECT DISTINCT object_id FROM integrity_target
-            WHERE code = ANY(%(codes)s::text[]) AND object = %(object)s
+            WHERE code = ANY(%(codes)s::text[]) AND object = %(object)s AND decision IS NULL
                   AND (%(hints)s::text[] IS NULL OR hint = ANY(%(hints)s::text[])) ORDER BY 1
             """,
             {"codes": list(codes), "object": model._meta.label_lower, "hints": None if hints is None else list(hints)},
@@ -182,16 +243,27 @@ class Ground:
         return [pk for (pk,) in rows]
 
     def has_targets(self, code: str) -> bool:
-        return bool(self.execute("SELECT 1 FROM integrity_target WHERE code = %s LIMIT 1", [code]))
+        return bool(self.execute("SELECT 1 FROM integrity_target WHERE code = %s AND decision IS NULL LIMIT 1", [code]))
 
     def is_target(self, code: str, model: type[Model], field: str) -> bool:
         """Of a guard: it is to be put back."""
         return bool(
             self.execute(
-                "SELECT 1 FROM integrity_target WHERE (code, object, field) = (%s, %s, %s)",
+                "SELECT 1 FROM integrity_target WHERE (code, object, field) = (%s, %s, %s) AND decision IS NULL",
                 [code, model._meta.label_lower, field],
             )
         )
+
+    def decided(self, number: int) -> Decided | None:
+        """What the decision of that number is about; None if it is about nothing that was found."""
+        rows = self.execute(
+            "SELECT object, object_id, field, hint, expected FROM integrity_target WHERE decision = %s"
+            " ORDER BY 1, 2, 3",
+            [number],
+        )
+        each = self.run.decisions[number]
+        staff = User.objects.filter(pk=each["staff"]).first() if each["staff"] else None
+        return Decided(number, each["code"], staff, [Target(*row) for row in rows]) if rows else None
 
     def leave(self, code: str, label: str, ids: Iterable[int], field: str = "") -> None:
         """These cannot be repaired: an admin decides. `field` names one guard of a table."""

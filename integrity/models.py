@@ -75,6 +75,8 @@ class Run(models.Model):
     """Of a repair its preview, of an undo the repair, of the health check that proves a repair or an undo that one."""
     left_out = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
     """The rows that a repair is not to touch: [object, id] each."""
+    decisions = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
+    """What an admin has decided of what a repair leaves: code, choice, staff and only (integrity.decisions) each."""
     repaired = models.IntegerField(null=True, blank=True)
     """Of what was found, how much is gone. Read from the proof."""
     needs_decision = models.IntegerField(null=True, blank=True)

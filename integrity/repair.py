@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from crm.errors import Refused
 from crm.history import operation
 from integrity.checks import checks
+from integrity.decisions import hints_and_more
 from integrity.ground import Ground, settle_alerts, with_patience
 from integrity.models import Change, Finding, Result, Run
 from integrity.repairs import STEPS
@@ -35,10 +36,11 @@ class NotProved(Exception):
 class _Preview(Exception):
     """Ends a preview, and takes back what it has done."""
 
-    def __init__(self, changes: list[Change], numbers: dict[str, int]) -> None:
+    def __init__(self, changes: list[Change], numbers: dict[str, int], waiting: list[tuple[Any, ...]]) -> None:
         super().__init__()
         self.changes = changes
         self.numbers = numbers
+        self.waiting = waiting
 
 
 def repair(run: Run, *, told: Callable[[int], None] = lambda percent: None) -> None:
@@ -55,6 +57,7 @@ def repair(run: Run, *, told: Callable[[int], None] = lambda percent: None) -> N
         with_patience(lambda: _work(run, results, told))
     except _Preview as preview:
         vars(run).update(preview.numbers, verified=True)
+        _mark_waiting(run, preview.waiting)
         end(run, results)
         Change.objects.bulk_create(preview.changes, batch_size=AT_ONCE)
     except (NotProved, Refused) as reason:
@@ -80,11 +83,11 @@ def _work(run: Run, results: Sequence[Result], told: Callable[[int], None]) -> N
     """Changes, proves, and keeps both; raises _Preview with the changes of a preview, of which nothing is kept."""
     with operation("integrity.repair", by=run.by) as run.context:
         ground = Ground(run)
-        ground.lock_tables(_guards_to_put_back(run))
+        ground.lock_tables(_guards_to_change(run))
         found = run
         for _number in range(MOST_PASSES):
             changed = ground.changes
-            ground.set_out(found)
+            ground.set_out(found, hints_and_more(run))
             for step in STEPS:
                 if step.is_for(run):
                     ground.work(step)
@@ -92,17 +95,21 @@ def _work(run: Run, results: Sequence[Result], told: Callable[[int], None]) -> N
                 found.delete()
             proof = look_again(run, told=lambda percent: told(50 + percent // 2))
             _mark_left(ground, proof)
-            # What could not be done in this pass may be possible after it, unless it has changed nothing.
-            if not _still_wrong(run, proof) or ground.changes == changed:
+            # What could not be done in this pass may be possible after it, unless it has changed nothing. What was
+            # left to an admin in the first, who has decided about it, is done in the second.
+            is_first = found is run
+            if not _to_do(run, proof) or (ground.changes == changed and not (is_first and run.decisions)):
                 break
             found = proof
         ground.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        _prove(run, proof)
+        _prove(run, proof, ground)
         ground.hash_changed()
         _compare_with_preview(run)
         numbers = _numbers(run, proof)
+        waiting = list(proof.findings.filter(needs_decision=True).values_list(*PLACE))
         if run.kind == Run.Kind.PREVIEW:
-            raise _Preview([_copy(each) for each in run.changes.all()], numbers)
+            raise _Preview([_copy(each) for each in run.changes.all()], numbers, waiting)
+        _mark_waiting(run, waiting)
         settle_alerts(ground)
         vars(run).update(numbers, verified=True)
         end(run, results)
@@ -131,22 +138,41 @@ def look_again(run: Run, *, told: Callable[[int], None] = lambda percent: None) 
     return proof
 
 
-def _guards_to_put_back(run: Run) -> list[tuple[str, str]]:
+def _guards_to_change(run: Run) -> list[tuple[str, str]]:
+    """Those to be put back, and those that may be removed: the model's label, and how it is declared."""
     left_out = {name for name, pk in run.left_out if not int(pk)}
-    guards = run.findings.filter(code="guard_missing", needs_decision=False).exclude(object__in=left_out)
+    guards = run.findings.filter(code="guard_missing").exclude(object__in=left_out)
+    if not any(each["code"] == "guard_missing" for each in run.decisions):
+        guards = guards.filter(needs_decision=False)
     return list(guards.values_list("object", "expected"))
 
 
-# What a step has left to an admin, wherever it is found again.
+# What a step has left to an admin.
 MARK_LEFT = f"""
     UPDATE "{Finding._meta.db_table}" f SET needs_decision = true FROM integrity_left l
-    WHERE f.run_id = ANY(%s::bigint[]) AND NOT f.needs_decision
+    WHERE f.run_id = %s AND NOT f.needs_decision
           AND (f.code, f.object, f.object_id) = (l.code, l.object, l.object_id) AND l.field IN ('', f.field)
 """
 
 
 def _mark_left(ground: Ground, proof: Run) -> None:
-    ground.execute(MARK_LEFT, [[ground.run.pk, proof.pk]])
+    ground.execute(MARK_LEFT, [proof.pk])
+
+
+# Of what was found before a repair, that which an admin has to decide about after it.
+MARK_WAITING = f"""
+    UPDATE "{Finding._meta.db_table}" f SET needs_decision = w.code IS NOT NULL
+    FROM "{Finding._meta.db_table}" o LEFT JOIN unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[])
+         AS w (code, module, object, object_id, field)
+         ON (w.code, w.module, w.object, w.object_id, w.field) = (o.code, o.module, o.object, o.object_id, o.field)
+    WHERE f.run_id = %s AND o.id = f.id AND f.needs_decision <> (w.code IS NOT NULL)
+"""
+
+
+def _mark_waiting(run: Run, places: Sequence[tuple[Any, ...]]) -> None:
+    columns = [list(column) for column in zip(*places, strict=True)] or [[] for _name in PLACE]
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_WAITING, [*columns, run.pk])
 
 
 PLACE = ("code", "module", "object", "object_id", "field")
@@ -164,6 +190,19 @@ def _still_wrong(run: Run, proof: Run) -> list[tuple[Any, ...]]:
     return [place for place in places if (place[2], place[3]) not in left_out]
 
 
+def _to_do(run: Run, proof: Run) -> bool:
+    """Something that can be repaired is there, or something that was decided."""
+    decided = {each["code"] for each in run.decisions}
+    return bool(_still_wrong(run, proof)) or proof.findings.filter(needs_decision=True, code__in=decided).exists()
+
+
+# What was decided, and is there all the same.
+STILL_THERE = f"""
+    SELECT v.code, v.module, v.object, v.object_id, v.field FROM "{Finding._meta.db_table}" v
+    JOIN integrity_target t ON (t.code, t.object, t.object_id, t.field) = (v.code, v.object, v.object_id, v.field)
+    WHERE v.run_id = %s AND t.decision IS NOT NULL ORDER BY 1, 2, 3, 4, 5
+"""
+
 # A row that was repaired may now be seen to need a decision, say of a record that is assigned again.
 NEW = f"""
     SELECT code, module, object, object_id, field FROM "{Finding._meta.db_table}" v
@@ -177,8 +216,8 @@ NEW = f"""
 """
 
 
-def _prove(run: Run, proof: Run) -> None:
-    if left := _still_wrong(run, proof):
+def _prove(run: Run, proof: Run, ground: Ground) -> None:
+    if left := [*_still_wrong(run, proof), *ground.execute(STILL_THERE, [proof.pk])]:
         raise NotProved(
             _("Nothing was changed: this would still be wrong after the repair. %(what)s") % {"what": _listed(left)}
         )
@@ -198,9 +237,12 @@ def _listed(places: Sequence[tuple[Any, ...]]) -> str:
     return "; ".join(parts)
 
 
-# The number of a row that is yet to come a preview cannot know.
+# The number of a row that is yet to come a preview cannot know, nor can it of what happens to that row later.
 NOT_SHOWN = """
-    SELECT 1 FROM integrity_change c WHERE c.run_id = %(run)s AND NOT EXISTS (
+    SELECT 1 FROM integrity_change c WHERE c.run_id = %(run)s AND (c.before IS NULL OR NOT EXISTS (
+        SELECT 1 FROM integrity_change n
+        WHERE n.run_id = %(run)s AND n.before IS NULL AND (n.object, n.object_id) = (c.object, c.object_id)
+    )) AND NOT EXISTS (
         SELECT 1 FROM integrity_change p WHERE p.run_id = %(preview)s AND p.object = c.object
             AND (p.object_id = c.object_id OR c.before IS NULL) AND p.before IS NOT DISTINCT FROM c.before
     ) LIMIT 1

@@ -8,6 +8,7 @@ that was lost) is taken up by the schedule, a minute later at most.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import DatabaseError, connection, connections, transaction
@@ -51,9 +52,23 @@ def start_run(*, by: User, module: str = "") -> Run:
     return run
 
 
-def start_preview(*, by: User, module: str = "") -> Run:
-    """What a repair of the module, or of everything, would do; a task works it. Changes nothing."""
-    return _start(Run(kind=Run.Kind.PREVIEW, by=by, modules=check_scope([module] if module else [], [])))
+def start_preview(
+    *, by: User, keys: Sequence[str] = (), codes: Sequence[str] = (), decisions: Sequence[dict[str, Any]] = ()
+) -> Run:
+    """What a repair of these modules and checks, or of everything, would do, and what these `decisions`
+    (integrity.decisions) would; a task works it. Changes nothing.
+    """
+    scope = check_scope(keys, codes)
+    return _start(
+        Run(kind=Run.Kind.PREVIEW, by=by, modules=scope, codes=list(codes), decisions=_checked(scope, codes, decisions))
+    )
+
+
+def _checked(keys: Sequence[str], codes: Sequence[str], decisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    asked = {check.code for check, _module in Scope(keys, codes).asked()}
+    if outside := [each["code"] for each in decisions if each["code"] not in asked]:
+        raise Refused(_("This repair is not about %(name)s.") % {"name": ", ".join(outside)})
+    return list(decisions)
 
 
 def start_repair(*, preview: Run, by: User, left_out: Sequence[tuple[str, int]] = ()) -> Run:
@@ -74,6 +89,7 @@ def start_repair(*, preview: Run, by: User, left_out: Sequence[tuple[str, int]] 
                 of=preview,
                 modules=preview.modules,
                 codes=preview.codes,
+                decisions=preview.decisions,
                 left_out=[list(each) for each in left_out],
             )
         )
@@ -115,14 +131,23 @@ def make_run(
     codes: Sequence[str] = (),
     kind: str = Run.Kind.CHECK,
     of: Run | None = None,
+    decisions: Sequence[dict[str, Any]] = (),
 ) -> Run:
-    """A run for `work_run`, of an undo with the repair. Raises Refused for a module or a check that there is not, for
-    both not together, or for what cannot be undone.
+    """A run for `work_run`, of an undo with the repair, of a repair with what was decided. Raises Refused for a module
+    or a check that there is not, for both not together, or for what cannot be undone.
     """
     if kind == Run.Kind.UNDO and of:
         check_undo(of)
     scope = check_scope(keys, codes)
-    return Run.objects.create(by=by, origin=origin, kind=kind, of=of, modules=scope, codes=list(codes))
+    return Run.objects.create(
+        by=by,
+        origin=origin,
+        kind=kind,
+        of=of,
+        modules=scope,
+        codes=list(codes),
+        decisions=_checked(scope, codes, decisions),
+    )
 
 
 def check_scope(keys: Sequence[str], codes: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ Each is one transaction over the rows of one module. Locks are taken in one orde
 each other in a ring: the staff member, the records by key, then (by the counting triggers) databases and batches.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -182,7 +183,8 @@ def hand_on(
         )
     notify_each(kind=Kind.RECORDS_TAKEN_BACK, lines=[(user, told(n), "") for user, n in losers])
     batches = list(Batch.objects.filter(pk__in=into.values()).select_related("database", "staff").order_by("pk"))
-    _tell_received([(batch, batch.received_count) for batch in batches])
+    received = Counter(batch for _record, _staff, batch in records)
+    _tell_received([(batch, received[batch.pk]) for batch in batches])
     return batches
 
 

@@ -38,19 +38,23 @@ FORGOTTEN = timedelta(days=2)
 """Housekeeping runs every night, and may miss one."""
 
 
-def looks() -> Iterator[Look]:
-    databases = " UNION ALL ".join(
+def databases_of_uploads() -> str:
+    """In SQL: of each database that came with a file, its module and the file."""
+    return " UNION ALL ".join(
         "SELECT {module} AS module, d.upload_id FROM {databases} d WHERE d.upload_id IS NOT NULL".format(
             **names_of(module)
         )
         for module in modules()
     )
+
+
+def looks() -> Iterator[Look]:
     known = ", ".join(literal(module.key) for module in modules())
     yield Look(
         ("upload_stuck",),
         None,
         f"""
-        WITH came AS MATERIALIZED ({databases}),
+        WITH came AS MATERIALIZED ({databases_of_uploads()}),
              content AS (SELECT upload_id, count(*) AS parts FROM "{UploadPart._meta.db_table}" GROUP BY 1),
              u AS (
                  SELECT u.*, coalesce(c.parts, 0) AS parts,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from django.apps import apps
 from django.db import (
     DataError,
     IntegrityError,
@@ -87,8 +88,14 @@ def put_back(image: dict[str, Any]) -> None:
     Raises `Blocked` if it has been changed since it was restored, or where PostgreSQL refuses, and `Refused` if it is
     no longer declared.
     """
-    guard = _guard(image)
     was = [Item(**{**item, "columns": tuple(item["columns"])}) for item in image["was"]]
+    if image.get("state") == "undeclared":
+        guard = Guard(apps.get_model(image["model"]), image["kind"], image["name"], "", was[0])
+        with _changing(guard):
+            for item in was:
+                _create(item)
+        return
+    guard = _guard(image)
     with _changing(guard):
         now = live_items(guard)
         if now == was and not image["plain"]:
@@ -101,6 +108,13 @@ def put_back(image: dict[str, Any]) -> None:
             _replace(now, was)
         for name, definition in image["functions"].items():
             _run(definition or f"DROP FUNCTION {name}")
+
+
+def remove(fault: Fault) -> None:
+    """Drops what nobody has declared. `put_back` makes it anew."""
+    with _changing(fault.guard):
+        for item in live_items(fault.guard):
+            _run(removal(item))
 
 
 def _guard(image: dict[str, Any]) -> Guard:

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                 ('rows', models.BigIntegerField(default=0)),
                 ('error', models.TextField(blank=True, default='')),
                 ('left_out', models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list)),
+                ('decisions', models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list)),
                 ('repaired', models.IntegerField(blank=True, null=True)),
                 ('needs_decision', models.IntegerField(blank=True, null=True)),
                 ('remaining', models.IntegerField(blank=True, null=True)),

@@ -1,5 +1,6 @@
 """What Repair does, in its order: facts before flags before counts, so that one pass reaches the end."""
 
+from integrity import decisions
 from integrity.ground import Step
 from integrity.repairs import (
     alerts,
@@ -23,6 +24,7 @@ STEPS: list[Step] = [
     *requests.STEPS,
     *customers.STEPS,
     *reservations.STEPS,
+    *decisions.STEPS,
     *covering.STEPS,
     *counts.STEPS,
     *alerts.STEPS,

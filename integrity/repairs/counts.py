@@ -48,15 +48,17 @@ OF_TOUCHED = " AND pgh_obj_id IN (SELECT o.pgh_obj_id FROM {events} o WHERE o.ba
 # What was imported is there or purged, and PostgreSQL holds that. When fewer are there, nobody knows which are gone: an
 # admin decides, and until then all counts of the list stay.
 SHORT = """
-    SELECT d.id FROM {databases} d LEFT JOIN ({rows}) t ON t.id = d.id
-    WHERE d.id = ANY(%(ids)s::bigint[]) AND coalesce(t.record_count, 0) + d.purged_count < d.imported_count
+    SELECT d.id FROM {databases} d LEFT JOIN ({rows}) t ON t.id = d.id LEFT JOIN ({purged}) p ON p.id = d.id
+    WHERE d.id = ANY(%(ids)s::bigint[])
+          AND coalesce(t.record_count, 0) + greatest(d.purged_count, p.n) < d.imported_count
 """
 DATABASES = """
     WITH there AS ({rows}), purged AS ({purged}), wanted AS (
         SELECT d.id, {counts}, coalesce(p.n, 0) AS purged_count,
                coalesce(t.record_count, 0) + coalesce(p.n, 0) AS imported_count
         FROM {databases} d LEFT JOIN there t ON t.id = d.id LEFT JOIN purged p ON p.id = d.id
-        WHERE d.id = ANY(%(ids)s::bigint[]) AND coalesce(t.record_count, 0) + d.purged_count >= d.imported_count
+        WHERE d.id = ANY(%(ids)s::bigint[])
+              AND coalesce(t.record_count, 0) + greatest(d.purged_count, p.n) >= d.imported_count
     )
     UPDATE {databases} s SET {assignments}
     FROM wanted w WHERE s.id = w.id AND ({of_row}) IS DISTINCT FROM ({of_wanted})
@@ -81,13 +83,14 @@ def databases(ground: Ground) -> None:
             rows = ROWS_OF_DATABASES.format(**names).replace(
                 " GROUP BY", " WHERE database_id = ANY(%(ids)s::bigint[]) GROUP BY"
             )
-            short = [pk for (pk,) in ground.execute(SHORT.format(rows=rows, **names), {"ids": ids})]
+            purged = PURGED.format(**names)
+            short = [pk for (pk,) in ground.execute(SHORT.format(rows=rows, purged=purged, **names), {"ids": ids})]
             ground.leave("database_count_mismatch", module.Database._meta.label_lower, short)
             there = [name for name in DATABASE_COUNTS if name not in OF_IMPORT]
             columns = [*there, *OF_IMPORT]
             text = DATABASES.format(
                 rows=rows,
-                purged=PURGED.format(**names),
+                purged=purged,
                 counts=", ".join(f"coalesce(t.{name}, 0) AS {name}" for name in there),
                 assignments=", ".join(f"{name} = w.{name}" for name in columns),
                 of_row=", ".join(f"s.{name}" for name in columns),

@@ -1,24 +1,29 @@
 """Repairs: previewed, chosen, carried out, and read."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.views.exports import send_file
 from crm.errors import Refused
 from crm.pages import came_from, go_to, page_of, render_page
-from integrity.access import get_run_for
+from integrity.access import get_finding_for, get_run_for
+from integrity.decisions import said_of
 from integrity.diff import changed_rows, count_rows_of, rows_of
+from integrity.forms import DecisionForm, DecisionForms
 from integrity.models import Run
 from integrity.naming import Named, named, told
 from integrity.reports import changed_columns, not_undone
 from integrity.runs import start_preview, start_repair, start_undo
+from integrity.waiting import choices_for, waiting_of
 
 MOST_COUNTS = 20
 """So many batches and databases are listed with their counts before and after; the changes have all."""
@@ -37,9 +42,50 @@ def lead_to(request: SignedInRequest, start: Callable[[], Run], back: str) -> Ht
 @admin_page
 def preview(request: SignedInRequest) -> HttpResponse:
     """What a repair of everything, or of the module that the form names, would do; leads to its page."""
-    module = request.POST.get("module", "")
+    keys = [request.POST["module"]] if request.POST.get("module") else []
     back = came_from(request, reverse("integrity"))
-    return lead_to(request, lambda: start_preview(by=request.user, module=module), back)
+    return lead_to(request, lambda: start_preview(by=request.user, keys=keys), back)
+
+
+@require_POST
+@admin_page
+def decide(request: SignedInRequest, pk: int) -> HttpResponse:
+    """What a repair would do with what the form decides of all that this one, or its preview, has left; leads to the
+    page of that. What was decided of single rows stays so.
+    """
+    shown = get_run_for(request.user, pk)
+    forms = DecisionForms(waiting_of(_waits_in(shown)), request.POST)
+    if not forms.is_valid():
+        page = render_repair(request, shown, [], forms=forms)
+        page.status_code = 422
+        return page
+    if not (decisions := forms.decisions()):
+        messages.error(request, _("Choose how at least one of them is decided."))
+        return go_to(shown.get_absolute_url())
+    of_rows = [each for each in shown.decisions if each["only"]] if shown.kind == Run.Kind.PREVIEW else []
+    scope = {"keys": shown.modules, "codes": shown.codes}
+    start = partial(start_preview, by=request.user, decisions=[*of_rows, *decisions], **scope)
+    return lead_to(request, start, shown.get_absolute_url())
+
+
+@require_POST
+@admin_page
+def decide_one(request: SignedInRequest, pk: int) -> HttpResponse:
+    """What a repair would do with what the form decides of this finding; leads to the page of that."""
+    finding = get_finding_for(request.user, pk)
+    form = DecisionForm(choices_for(finding), request.POST)
+    made = form.decision([(finding.object, finding.object_id)]) if form.is_valid() else None
+    if made is None:
+        messages.error(request, _("Choose how it is decided, and to whom it goes."))
+        return go_to(finding.get_absolute_url())
+    scope = {"keys": [finding.module] if finding.module else [], "codes": [finding.code]}
+    start = partial(start_preview, by=request.user, decisions=[made], **scope)
+    return lead_to(request, start, finding.get_absolute_url())
+
+
+def _waits_in(shown: Run) -> Run:
+    """The run that has found what is left after it."""
+    return shown.proof or shown
 
 
 @require_POST
@@ -75,18 +121,26 @@ def _left_out(request: SignedInRequest) -> list[str]:
 
 
 def _place(key: str) -> tuple[str, int]:
-    label, _, pk = key.partition(":")
+    label, _colon, pk = key.partition(":")
     return label, int(pk)
 
 
-def render_repair(request: SignedInRequest, shown: Run, left_out: list[str]) -> HttpResponse:
-    """A preview with its rows to tick, or a repair with what it has changed and what is left."""
+def render_repair(
+    request: SignedInRequest, shown: Run, left_out: list[str], *, forms: DecisionForms | None = None
+) -> HttpResponse:
+    """A preview with its rows to tick, or a repair with what it has changed and what is left; with `forms`, what was
+    decided and cannot be so.
+    """
     number = request.POST.get("page")
     page = page_of(request, rows_of(shown), number=int(number) if number and number.isdecimal() else None)
     rows = changed_rows(shown, page.object_list)
     on_page = {row.key for row in rows}
     proof = shown.proof
     waiting = shown.findings.filter(needs_decision=True) if proof is None else proof.findings.all()
+    followers = shown.followers.exclude(kind=Run.Kind.CHECK)
+    is_shown = shown.kind == Run.Kind.PREVIEW and shown.state == Run.State.FINISHED and not followers
+    if forms is None:
+        forms = DecisionForms(waiting_of(_waits_in(shown)), decided=shown.decisions)
     context = {
         "run": shown,
         "page": page,
@@ -96,7 +150,10 @@ def render_repair(request: SignedInRequest, shown: Run, left_out: list[str]) -> 
         "proof": proof,
         "counts": changed_rows(shown, count_rows_of(shown)[:MOST_COUNTS]),
         "left": told(waiting.order_by("code", "module", "object", "object_id", "field")[:MOST_COUNTS]),
-        "followers": shown.followers.exclude(kind=Run.Kind.CHECK),
+        "followers": followers,
+        "can_carry_out": is_shown and bool(shown.repaired),
+        "decided": said_of(shown),
+        "forms": [] if shown.kind == Run.Kind.UNDO else forms,
         "can_undo": shown.kind == Run.Kind.REPAIR and shown.changes.filter(undone_at=None).exists(),
         "stay": _staying(shown),
     }

@@ -15,11 +15,14 @@ from crm.pages import came_from, page_of, render_page
 from integrity.access import get_finding_for, get_run_for
 from integrity.cause import cause_of
 from integrity.checks import checks
+from integrity.decisions import advice_for
+from integrity.forms import DecisionForm
 from integrity.models import Finding, Run
 from integrity.naming import told
 from integrity.overview import last_asked, last_scan, open_by_module
 from integrity.runs import start_run
 from integrity.views.repairs import lead_to, render_repair
+from integrity.waiting import choices_for
 
 AT_ONCE = 2000
 """So many findings are read and named at once for a file."""
@@ -83,6 +86,8 @@ def finding(request: SignedInRequest, pk: int) -> HttpResponse:
         "reason": reason,
         "cause": cause,
         "behind": told(cause.behind),
+        "form": DecisionForm(choices_for(shown)),
+        "advice": advice_for(shown.code, shown.hint) if shown.needs_decision else "",
     }
     return render_page(request, "integrity/finding.html", context)
 

@@ -27,8 +27,8 @@ class Command(BaseCommand):
             repaired = Run.objects.filter(pk=options["run"]).first()
             if repaired is None:
                 raise Refused(f"There is no run {options['run']}.")
-            scope = {"keys": repaired.modules, "codes": repaired.codes}
-            run = work_run(make_run(by=None, origin=Run.Origin.COMMAND, kind=Run.Kind.UNDO, of=repaired, **scope))
+            kind, keys, codes = Run.Kind.UNDO, repaired.modules, repaired.codes
+            run = work_run(make_run(by=None, origin=Run.Origin.COMMAND, kind=kind, of=repaired, keys=keys, codes=codes))
             report, code = undo_report(run), undo_exit_code(run)
         except (Refused, DatabaseError) as error:
             report = {"error": str(error).strip()}
