@@ -436,6 +436,9 @@ MATRIX: dict[str, Page] = {
     "start_health_check": Page(Who.ADMINS, "POST", changes=True),
     "integrity_run": Page(Who.ADMINS, args=lambda world: [world.finding.run.pk]),
     "finding": Page(Who.ADMINS, args=of("finding")),
+    "chaos": Page(
+        Who.ADMINS, "GET POST", data=lambda world: {"module": world.module.key, "kinds": ["batch_count"]}, changes=True
+    ),
     "start_preview": Page(Who.ADMINS, "POST", changes=True),
     "start_repair": Page(Who.ADMINS, "POST", of("preview"), changes=True),
     "start_undo": Page(Who.ADMINS, "POST", of("repair"), changes=True),
