@@ -532,8 +532,11 @@ DAMAGES = {
             "SELECT d.product_id FROM {databases} d ORDER BY 1",
             (
                 "INSERT INTO {uploads} (module, product_id, name, file_name, file_size, content_hash, created_at,"
-                " state, state_at, attempts, error, progress) SELECT '{module}', id, 'Lost', 'lost.csv', 9, '',"
-                f" now(), 'ready', now(), 0, '', 0 FROM {{products}} WHERE id {CHOSEN}",
+                " state, state_at, attempts, error, progress, mapping, report) SELECT '{module}', id, 'Lost',"
+                " 'lost.csv', 9, '', now(), 'ready', now(), 0, '', 0,"
+                """ '{{"customer_id": 0, "name": null, "phone": null}}', '{{"accepted": 1, "file_rows": 1,"""
+                """ "duplicates": 0, "rejected": 0, "blank": 0, "bad_phones": 0}}'"""
+                f" FROM {{products}} WHERE id {CHOSEN}",
             ),
         ),
         Damage(
