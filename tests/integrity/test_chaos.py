@@ -1,4 +1,4 @@
-"""Chaos for people: every kind of damage is found by exactly the checks that it names, and repaired."""
+"""Chaos for people: every kind of damage is found by exactly the checks that it names, read, and repaired."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from integrity.chaos import plant
 from integrity.checks import checks
 from integrity.damage import DAMAGES
 from integrity.models import Run
+from integrity.naming import told
 from integrity.runs import make_run, work_run
 from tests.conftest import browser_of
 from tests.distribution.sql import ask, run
@@ -66,7 +67,11 @@ def test_what_is_planted_is_found_by_the_checks_that_it_names_and_repaired(desk,
     text = unescape(send(desk, module, kind).content.decode())
     assert f"Planted in {module.label}: {DAMAGES[kind].title} (" in text
     assert reverse("start_health_check") in text
-    assert codes_of(look()) == set(DAMAGES[kind].codes)
+    found = look()
+    assert codes_of(found) == set(DAMAGES[kind].codes)
+    for finding, row, _reason in told(found.findings.order_by("code").distinct("code")):
+        for url in (finding.get_absolute_url(), row.url):
+            assert not url or desk.get(url).status_code == 200, url
 
     repaired = repair()
     assert (repaired.state, repaired.error, repaired.remaining) == ("finished", "", 0)
