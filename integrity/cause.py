@@ -111,7 +111,7 @@ def _writes_to(model: Any, pk: int) -> list[Write]:
     steps = list(events.values(*names)[: MOST + 1])
     people = _people(step["pgh_context__metadata"] for step in steps)
     writes = []
-    for step, before in zip(steps, [*steps[1:], None], strict=True):
+    for step, before in zip(steps, [*steps, None][1:], strict=True):
         changed = [name for name in columns if before and step[name] != before[name]]
         writes.append(_write(step["pgh_id"], step["pgh_created_at"], step["pgh_label"], step["pgh_context__metadata"],
                              people, changed))  # fmt: skip

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrity.views import repairs, runs
+from integrity.views import chaos, repairs, runs
 
 urlpatterns = [
     path("", runs.runs, name="integrity"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("<int:pk>/undo/", repairs.undo, name="start_undo"),
     path("<int:pk>/changes.<slug:format>", repairs.export_changes, name="export_changes"),
     path("<int:pk>/", runs.run, name="integrity_run"),
+    path("chaos/", chaos.chaos, name="chaos"),
     path("findings/<int:pk>/", runs.finding, name="finding"),
     path("<int:pk>/findings.<slug:format>", runs.export_findings, name="export_findings"),
 ]

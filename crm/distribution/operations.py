@@ -20,6 +20,7 @@ OPERATIONS: dict[str, str | Promise] = {
     "request.cancel": _("Request withdrawn"),
     "integrity.repair": _("Repaired"),
     "integrity.undo": _("Repair undone"),
+    "chaos.plant": _("Damaged on purpose"),
     "person.leave": _("The staff member left"),
     "person.edit": _("The reservation's owner was renamed"),
     "conflict.hand_over": _("Handed to the owner of the reservation"),

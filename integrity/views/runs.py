@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -39,6 +40,7 @@ def runs(request: SignedInRequest) -> HttpResponse:
         "last": last,
         "asked": asked,
         "open": open_by_module(asked) if asked else [],
+        "is_demo": settings.DEMO,
     }
     return render_page(request, "integrity/runs.html", context, pieces=["list"])
 

@@ -57,6 +57,7 @@ def pages_of_admins() -> dict[str, str]:
         "deactivate": reverse("person_deactivate", args=[User.objects.get(username="sari").pk]),
         "integrity": reverse("integrity"),
         "integrity-run": found.get_absolute_url(),
+        "chaos": f"{reverse('chaos')}?planted=memberwd",
         "finding": found.findings.filter(code="batch_count_mismatch").first().get_absolute_url(),
         "database-story": reverse("database_story", args=["memberwd", database.pk, "available"]),
         "batch-story": reverse("batch_story", args=["memberwd", batch.pk, "current"]),

@@ -448,6 +448,9 @@ MATRIX: dict[str, Page] = {
     ),
     "decide_one": Page(Who.ADMINS, "POST", of("waiting"), lambda world: {"choice": "recall"}, changes=True),
     "finding": Page(Who.ADMINS, args=of("finding")),
+    "chaos": Page(
+        Who.ADMINS, "GET POST", data=lambda world: {"module": world.module.key, "kinds": ["batch_count"]}, changes=True
+    ),
     "start_preview": Page(Who.ADMINS, "POST", changes=True),
     "start_repair": Page(Who.ADMINS, "POST", of("preview"), changes=True),
     "start_undo": Page(Who.ADMINS, "POST", of("repair"), changes=True),
