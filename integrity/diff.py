@@ -1,14 +1,18 @@
 """What a repair changes, as a person reads it: row by row, column by column, before and after, and why."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from django.apps import apps
-from django.db.models import ForeignKey, Min, Q, QuerySet
+from django.db.models import Case, ForeignKey, Min, Q, QuerySet, When
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,6 +22,9 @@ from integrity.naming import Named, named
 
 LONGEST = 120
 """So many characters of a value are shown; the file has all."""
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d")
+"""How a moment is written in an image of a row."""
 
 GUARD_WAS = {
     "missing": gettext_lazy("not there"),
@@ -61,9 +68,10 @@ class ChangedRow:
 
 
 def rows_of(run: Run) -> QuerySet:
-    """The rows that the run changes, by check, in the order in which it comes to them."""
-    rows = run.changes.order_by().values("object", "object_id")
-    return rows.annotate(first=Min("number"), code=Min("code")).order_by("code", "first")
+    """The rows that the run changes, by check, the checks and the rows in the order in which it comes to them."""
+    rows = run.changes.order_by().values("object", "object_id").annotate(first=Min("number"), code=Min("code"))
+    place = Case(*(When(code=code, then=number) for number, code in enumerate(checks())), default=len(checks()))
+    return rows.order_by(place, "code", "first")
 
 
 def count_rows_of(run: Run) -> QuerySet:
@@ -80,7 +88,7 @@ def changed_rows(run: Run, rows: Iterable[dict[str, Any]]) -> list[ChangedRow]:
         which |= Q(object=label, object_id__in=[pk for each, pk in keys if each == label])
     changes = list(run.changes.filter(which).order_by("object", "object_id", "number"))
     places = {*keys, *(each for change in changes for each in _references(change))}
-    names = named(places)
+    names = named(places) | {key: Named(_new(key)) for key in _yet_to_come(run, places)}
     found = {key: list(group) for key, group in groupby(changes, key=lambda change: (change.object, change.object_id))}
     return [
         ChangedRow(
@@ -92,6 +100,20 @@ def changed_rows(run: Run, rows: Iterable[dict[str, Any]]) -> list[ChangedRow]:
         )
         for row, key in zip(listed, keys, strict=True)
     ]
+
+
+def _yet_to_come(run: Run, places: set[Key]) -> set[Key]:
+    """The rows that a preview would make: their numbers are not known yet."""
+    if run.kind != Run.Kind.PREVIEW:
+        return set()
+    labels = {label for label, _pk in places}
+    made = run.changes.filter(before__isnull=True, object__in=labels).exclude(object_id=0)
+    return places & set(made.values_list("object", "object_id"))
+
+
+def _new(key: Key) -> str:
+    kind = str(_(str(apps.get_model(key[0])._meta.verbose_name)))
+    return _("a new %(kind)s") % {"kind": kind}
 
 
 def _title(code: str) -> str | Promise:
@@ -124,6 +146,8 @@ def _say(value: Any, target: str | None, names: dict[Key, Named]) -> str:
         return _("yes") if value else _("no")
     if target and isinstance(value, int):
         return names[target, value].name
+    if isinstance(value, str) and MOMENT.fullmatch(value):
+        return date_format(localtime(datetime.fromisoformat(value)), "j M Y, H:i:s")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
