@@ -72,13 +72,15 @@ class Look:
     """One query for the violations of `codes` in one module, in what the modules share, or (SHARED, too) in all of
     them at once.
 
-    It is SQL; or a function that yields the rows, where PostgreSQL alone cannot know. It may yield many.
+    It is SQL; or a function that yields the rows, where PostgreSQL alone cannot know. It may yield many. `of` gives the
+    look that asks some of its checks, where that is less to ask.
     """
 
     codes: tuple[str, ...]
     module: Module | None
     sql: str = ""
     rows: Callable[[], Iterable[Row]] | None = None
+    of: Callable[[Collection[str]], "Look"] | None = None
 
     @property
     def scope(self) -> str:
@@ -142,7 +144,11 @@ def _look_at_rows(model: type[Model], rules: Sequence[RowRule], module: Module |
         ) r CROSS JOIN LATERAL (VALUES {values}) AS x (x_code, x_field, x_expected, x_actual, x_hint, x_broken)
         WHERE x.x_broken
     """
-    return Look(tuple(dict.fromkeys(rule.code for rule in rules)), module, sql)
+
+    def of(codes: Collection[str]) -> Look:
+        return _look_at_rows(model, [rule for rule in rules if rule.code in codes], module)
+
+    return Look(tuple(dict.fromkeys(rule.code for rule in rules)), module, sql, of=of)
 
 
 def literal(text: str) -> str:

@@ -133,7 +133,7 @@ CHANGES = """
         SELECT object_id, min(code) AS code FROM integrity_target
         WHERE object = %(object)s AND code = ANY(%(codes)s::text[]) GROUP BY 1
     )
-    INSERT INTO integrity_change (run_id, number, code, module, object, object_id, before, after, why)
+    INSERT INTO integrity_change (run_id, number, code, module, object, object_id, before, after, why, row_hash)
     SELECT %(run)s, %(number)s + row_number() OVER (ORDER BY d.object_id),
            coalesce(m.code, (%(codes)s::text[])[1]), %(module)s, %(object)s, d.object_id,
            CASE WHEN d.after IS NULL THEN d.before WHEN d.before IS NOT NULL THEN (
@@ -142,7 +142,7 @@ CHANGES = """
            CASE WHEN d.before IS NULL THEN d.after WHEN d.after IS NOT NULL THEN (
                SELECT jsonb_object_agg(key, value) FROM jsonb_each(d.after) WHERE d.before -> key IS DISTINCT FROM value
            ) END,
-           %(why)s
+           %(why)s, coalesce(md5(d.after::text), '')
     FROM now d LEFT JOIN meant m USING (object_id) WHERE d.before IS DISTINCT FROM d.after
 """
 
@@ -335,18 +335,6 @@ class Ground:
             after=after,
             why=str(why),
         )
-
-    def hash_changed(self) -> None:
-        """What each changed row comes to now. One that is gone, and a guard, come to nothing."""
-        for label in self.run.changes.order_by().values_list("object", flat=True).distinct():
-            model = apps.get_model(label)
-            self.execute(
-                f"""
-                UPDATE integrity_change c SET row_hash = md5(to_jsonb(m)::text) FROM "{model._meta.db_table}" m
-                WHERE c.run_id = %s AND c.object = %s AND m."{model._meta.pk.column}" = c.object_id
-                """,
-                [self.run.pk, label],
-            )
 
     def lock_tables(self, guards: Sequence[tuple[str, str]]) -> None:
         """Those whose guards are to be put back, and those that their keys refer to, before any row: who waits for a

@@ -103,7 +103,6 @@ def _work(run: Run, results: Sequence[Result], told: Callable[[int], None]) -> N
             found = proof
         ground.execute("SET CONSTRAINTS ALL IMMEDIATE")
         _prove(run, proof, ground)
-        ground.hash_changed()
         _compare_with_preview(run)
         numbers = _numbers(run, proof)
         waiting = list(proof.findings.filter(needs_decision=True).values_list(*PLACE))
@@ -203,16 +202,21 @@ STILL_THERE = f"""
     WHERE v.run_id = %s AND t.decision IS NOT NULL ORDER BY 1, 2, 3, 4, 5
 """
 
-# A row that was repaired may now be seen to need a decision, say of a record that is assigned again.
+# A row that was repaired may now be seen to need a decision, say of a record that is assigned again. So may another
+# column of a row that its check has left to an admin: the counts of a list of which records are missing.
 NEW = f"""
     SELECT code, module, object, object_id, field FROM "{Finding._meta.db_table}" v
     WHERE v.run_id = %(proof)s AND NOT EXISTS (
         SELECT 1 FROM "{Finding._meta.db_table}" f
         WHERE f.run_id = %(run)s AND (f.code, f.module, f.object, f.object_id, f.field)
               = (v.code, v.module, v.object, v.object_id, v.field)
-    ) AND NOT (v.needs_decision AND EXISTS (
+    ) AND NOT (v.needs_decision AND (EXISTS (
         SELECT 1 FROM integrity_change c WHERE c.run_id = %(run)s AND (c.object, c.object_id) = (v.object, v.object_id)
-    )) ORDER BY 1, 2, 3, 4, 5
+    ) OR EXISTS (
+        SELECT 1 FROM "{Finding._meta.db_table}" f
+        WHERE f.run_id = %(run)s AND (f.code, f.module, f.object, f.object_id)
+              = (v.code, v.module, v.object, v.object_id)
+    ))) ORDER BY 1, 2, 3, 4, 5
 """
 
 

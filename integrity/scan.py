@@ -48,7 +48,8 @@ class Scope:
 
     def looks(self) -> list[Look]:
         """The queries that may find something of it."""
-        return [look for look in looks() if any(self.has(code, look.scope) for code in look.codes)]
+        found = [look for look in looks() if any(self.has(code, look.scope) for code in look.codes)]
+        return [look.of(self.codes) if self.codes and look.of else look for look in found]
 
 
 def run_checks(run: Run, *, told: Callable[[int], None] = lambda percent: None) -> list[Result]:

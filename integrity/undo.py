@@ -30,7 +30,8 @@ from integrity.scan import end
 ROWS = """
     DROP TABLE IF EXISTS integrity_undo;
     CREATE TEMPORARY TABLE integrity_undo ON COMMIT DROP AS
-        SELECT c.object, c.object_id, max(c.row_hash) AS row_hash, ''::text AS refused,
+        SELECT c.object, c.object_id, (array_agg(c.row_hash ORDER BY c.number DESC))[1] AS row_hash,
+               ''::text AS refused,
                (array_agg(c.before IS NULL ORDER BY c.number))[1] AS was_new,
                bool_or(c.code = 'history_mismatch') AS is_silent,
                (SELECT jsonb_object_agg(k.key, k.value ORDER BY o.number DESC)

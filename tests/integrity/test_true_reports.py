@@ -1,0 +1,122 @@
+"""What a repair says of itself is what another process finds afterwards, whatever was damaged.
+
+PLANTS=all asks it of every kind of damage; else of one kind for each check.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from psycopg import sql
+
+from crm.registry import Module, modules
+from integrity.models import Run
+from integrity.reports import repair_report
+from integrity.runs import make_run, work_run
+from tests.conftest import browser_of
+from tests.distribution.processes import manage
+from tests.integrity.conftest import planned_anew
+from tests.integrity.planting import Plant
+from tests.integrity.plants import PLANTS
+from tests.integrity.world import World
+from tests.template_database import server
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.proof]
+
+SOME = None if os.environ.get("PLANTS") == "all" else 1
+
+# Health checks by somebody who knows nothing of the repair: for each line, all that is found now.
+LOOKER = """
+import json, sys
+from django.db import connection
+from integrity.runs import make_run, work_run
+for line in sys.stdin:
+    run = work_run(make_run(by=None, origin="command"))
+    found = sorted(run.findings.values_list("code", "module", "object", "object_id", "field"))
+    print(json.dumps({"state": run.state, "error": run.error, "found": found}), flush=True)
+    connection.close()
+"""
+
+
+@contextmanager
+def looker() -> Iterator[Any]:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process: Any = subprocess.Popen(**manage("shell", "-v0", "-c", LOOKER), **pipes)
+
+    def look() -> dict[str, Any]:
+        process.stdin.write("look\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    try:
+        yield look
+    finally:
+        process.stdin.close()
+        process.wait(timeout=30)
+
+
+@contextmanager
+def as_it_is() -> Iterator[Any]:
+    """Keeps a copy of the database; what it yields puts it back."""
+    name = connection.settings_dict["NAME"]
+    kept = f"{name}_kept"
+
+    def copy(source: str, target: str) -> None:
+        connection.close()
+        with server() as maintenance:
+            maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
+            maintenance.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                    sql.Identifier(target), sql.Identifier(source)
+                )
+            )
+
+    copy(name, kept)
+    try:
+        yield lambda: copy(kept, name)
+    finally:
+        copy(kept, name)
+        with server() as maintenance:
+            maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(kept)))
+
+
+def kinds() -> Iterator[tuple[Module, Plant]]:
+    for place, plants in enumerate(PLANTS.values()):
+        for number, plant in enumerate(plants[:SOME]):
+            fitting = [module for module in modules() if plant.fits(module)]
+            yield fitting[(place + number) % len(fitting)], plant
+
+
+@pytest.mark.slow("each kind of damage is done to a database of its own, and another process looks at it")
+def test_what_a_repair_says_is_what_another_process_finds():
+    with transaction.atomic():
+        planned_anew()
+        world = World()
+    asked = 0
+    with as_it_is() as put_back, looker() as look:
+        for module, plant in kinds():
+            with transaction.atomic():
+                plant.sow(world, module)
+            damaged = look()
+            done = work_run(make_run(by=world.admin, origin="page", kind=Run.Kind.REPAIR))
+            report = repair_report(done)
+            assert done.proof, (plant.name, report)
+            after = look()
+            assert (after["state"], after["error"]) == ("finished", ""), plant.name
+            found = {tuple(each) for each in after["found"]}
+            places = ("code", "module", "object", "object_id", "field")
+            assert found == set(done.proof.findings.values_list(*places)), plant.name
+            assert report["found"] == len(damaged["found"]), plant.name
+            assert report["needs_decision"] + report["remaining"] == len(found), plant.name
+            assert report["repaired"] == len({tuple(each) for each in damaged["found"]} - found), plant.name
+            page = browser_of(world.admin).get(done.get_absolute_url()).content.decode()
+            assert ("Nothing remains" in page) == (not found), plant.name
+            assert ("Not everything is right yet" in page) == bool(found), plant.name
+            asked += 1
+            put_back()
+    assert asked >= len(PLANTS)
