@@ -3,7 +3,7 @@
 import pgtrigger
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.utils.translation import gettext as _
 
 from crm.accounts.models import User
@@ -48,7 +48,10 @@ def plant(kind: str, module: Module, by: User) -> int:
         with operation("chaos.plant", by=by):
             rows[:] = _plant(damage, module)
 
-    with_patience(work)
+    try:
+        with_patience(work)
+    except IntegrityError as error:
+        raise Refused(_nothing(damage, module)) from error
     log.warning("chaos.planted", kind=kind, module=module.key, rows=rows, by=by.pk)
     return len(rows)
 

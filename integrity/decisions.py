@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 from django.db.models.functions import Coalesce, Now
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -22,6 +23,8 @@ from crm.distribution.imports.models import LeftOutRow, State, Upload
 from crm.distribution.models import DATABASE_COUNTS, Status
 from crm.distribution.triggers import seal_of
 from crm.errors import Refused
+from crm.notices.models import Kind
+from crm.notices.services import notify
 from crm.registry import Module, modules
 from crm.reservations.models import Reservation
 from crm.reservations.services import move_reservations, reject_reservations, release_reservations
@@ -30,9 +33,10 @@ from integrity.checks import checks
 from integrity.checks.counts import OF_IMPORT, PURGED, ROWS_OF_DATABASES
 from integrity.checks.guards import place_of
 from integrity.checks.history import kept_columns
+from integrity.checks.requests import answers
 from integrity.checks.uploads import databases_of_uploads
 from integrity.ground import Decided, Ground, Step
-from integrity.guards import before_image, faults, guarded_models, remove
+from integrity.guards import Blocked, before_image, faults, guarded_models, remove
 from integrity.models import Run
 
 
@@ -72,9 +76,9 @@ def advice_for(code: str, hint: str) -> str:
     return str(of_check.get(hint, of_check.get("*", "")))
 
 
-def decision(code: str, key: str, *, staff: User | None = None, only: Sequence[tuple[str, int]] = ()) -> dict[str, Any]:
-    """As a run keeps it: of all that the check has found, or of the rows `only` (object, id). Raises Refused for a
-    choice that there is not, and for somebody who cannot be given anything.
+def decision(code: str, key: str, *, staff: User | None = None, only: Sequence[tuple[Any, ...]] = ()) -> dict[str, Any]:
+    """As a run keeps it: of all that the check has found, or of the rows `only`: object and id, of a guard the field,
+    too. Raises Refused for a choice that there is not, and for somebody who cannot be given anything.
     """
     if code not in checks():
         raise Refused(_("There is no check %(name)s.") % {"name": code})
@@ -83,6 +87,8 @@ def decision(code: str, key: str, *, staff: User | None = None, only: Sequence[t
         known = ", ".join(of_check) or _("none")
         raise Refused(_("%(code)s cannot be decided by “%(key)s”. It can be by: %(known)s.") % {
             "code": code, "key": key, "known": known})  # fmt: skip
+    if staff and not of_check[key].asks_staff:
+        raise Refused(_("Nothing goes to anybody by “%(key)s”.") % {"key": key})
     if of_check[key].asks_staff and (staff is None or not staff.is_active or staff.role != "staff"):
         raise Refused(_("Say to which active staff member."))
     return {
@@ -113,17 +119,25 @@ def said_of(run: Run) -> list[tuple[Text, Text, Text, str]]:
 
 def _recall(ground: Ground, decided: Decided) -> None:
     for module, ids in _records_of(decided):
-        recall_records(records=module.Record.objects.with_ids(ids), by=_by(ground, decided))
+        recall_records(records=_still(decided, module.Record.objects.with_ids(ids)), by=_by(ground, decided))
+
+
+def _still(decided: Decided, rows: Any) -> Any:
+    """Those of the records or reservations whose owner does not work, where that is what was decided about: somebody
+    may have got them before they were locked.
+    """
+    owner = {"assignee_not_working": "assignee__in", "reservation_owner_not_working": "staff__in"}.get(decided.code)
+    return rows.exclude(**{owner: User.objects.working()}) if owner else rows
 
 
 def _transfer(ground: Ground, decided: Decided) -> None:
     staff = _staff(decided)
     for module, ids in _records_of(decided):
         records = module.Record.objects.with_ids(ids)
-        done = transfer_records(records=records, to=staff, by=_by(ground, decided))
+        done = transfer_records(records=_still(decided, records), to=staff, by=_by(ground, decided))
         ground.touch(module.Batch, [batch.pk for batch in done.batches])
         # Those that somebody else has reserved stay where they are.
-        stay = records.exclude(assignee=staff).values_list("pk", flat=True)
+        stay = _still(decided, records).values_list("pk", flat=True)
         ground.leave(decided.code, module.Record._meta.label_lower, list(stay))
 
 
@@ -153,34 +167,46 @@ def _leave_with_one(order: str, ground: Ground, decided: Decided) -> None:
             recall_records(records=module.Record.objects.with_ids(ids), by=_by(ground, decided))
 
 
+# In the pool, and an earlier one of the customer is there, whatever has become of that meanwhile.
+LATER = """
+    SELECT r.id FROM {records} r
+    WHERE r.id = ANY(%(ids)s::bigint[]) AND r.status IN ('available', 'reserved') AND EXISTS (
+        SELECT 1 FROM {records} o
+        WHERE o.database_id = r.database_id AND o.customer_key = r.customer_key AND o.id < r.id FOR KEY SHARE
+    ) ORDER BY r.id
+"""
+
+
 def _delete_later(ground: Ground, decided: Decided) -> None:
     for module, ids in _records_of(decided):
-        pool = module.Record.objects.with_ids(ids).filter(status__in=[Status.AVAILABLE, Status.RESERVED])
-        free = list(pool.values_list("pk", flat=True))
+        free = [pk for (pk,) in ground.execute(LATER.format(**names_of(module)), {"ids": ids})]
         module.Record.objects.delete_ids(free)
         ground.leave(decided.code, module.Record._meta.label_lower, sorted(set(ids) - set(free)))
 
 
 def _end_reservations(ground: Ground, decided: Decided) -> None:
-    _end(ground, decided, decided.ids(Reservation))
+    _end(ground, _still(decided, Reservation.objects.filter(pk__in=decided.ids(Reservation))))
 
 
-def _end_first(ground: Ground, decided: Decided) -> None:
-    _end(ground, decided, [int(each.expected) for each in decided.rows])
+def _keep_one(keep_first: bool, ground: Ground, decided: Decided) -> None:
+    """Ends the other, if the one that is to be kept has not ended meanwhile."""
+    pairs = [(int(each.expected), each.object_id) for each in decided.rows]
+    wanted = {ends: stays for stays, ends in pairs} if keep_first else dict(pairs)
+    standing = set(Reservation.objects.standing().filter(pk__in=wanted.values()).values_list("pk", flat=True))
+    _end(ground, Reservation.objects.filter(pk__in=[ends for ends, stays in wanted.items() if stays in standing]))
 
 
-def _end(ground: Ground, decided: Decided, ids: list[int]) -> None:
-    by = _by(ground, decided)
-    release_reservations(reservations=Reservation.objects.filter(pk__in=ids).active(), by=by)
-    reject_reservations(reservations=Reservation.objects.filter(pk__in=ids).pending(), by=by)
+def _end(ground: Ground, reservations: Any) -> None:
+    ids = list(reservations.values_list("pk", flat=True))
+    release_reservations(reservations=Reservation.objects.filter(pk__in=ids).active(), by=ground.run.by)
+    reject_reservations(reservations=Reservation.objects.filter(pk__in=ids).pending(), by=ground.run.by)
 
 
 def _move(ground: Ground, decided: Decided) -> None:
     """What only waits was asked for by somebody who does not work any more: it is rejected."""
-    found = Reservation.objects.filter(pk__in=decided.ids(Reservation))
-    by = _by(ground, decided)
-    move_reservations(reservations=found.active(), to=_staff(decided), by=by)
-    reject_reservations(reservations=found.pending(), by=by)
+    found = _still(decided, Reservation.objects.filter(pk__in=decided.ids(Reservation)))
+    reject_reservations(reservations=found.pending(), by=ground.run.by)
+    move_reservations(reservations=found.active(), to=_staff(decided), by=ground.run.by)
 
 
 # A row that the history does not know gets an event as if it had just come, or changed; one that is gone, as if it had
@@ -228,7 +254,8 @@ def _take_as_it_is(ground: Ground, decided: Decided) -> None:
 # What came with a file, as it is there, and as the rows that were left out say.
 IMPORT = """
     UPDATE {databases} d SET imported_count = w.imported, duplicate_count = w.duplicates, rejected_count = w.rejected,
-        file_rows = w.imported + w.duplicates + w.rejected, {counts}
+        file_rows = CASE WHEN d.upload_id IS NULL THEN d.file_rows ELSE w.imported + w.duplicates + w.rejected END,
+        {counts}
     FROM (
         SELECT d.id, coalesce(t.record_count, 0) + coalesce(p.n, 0) AS imported,
                count(o.id) FILTER (WHERE o.kind = 'duplicate') AS duplicates,
@@ -263,6 +290,11 @@ def _reject(ground: Ground, decided: Decided) -> None:
     for module, ids in _requests_of(decided):
         held = module.Record.objects.filter(request__in=ids, status=Status.REQUESTED).values_list("pk", flat=True)
         back_to_pool(module.Record, list(held))
+        for request in module.Request.objects.pending().filter(pk__in=ids).select_related("staff", "database"):
+            text = _("Your request for %(n)d records of %(database)s was not approved.")
+            text %= {"n": request.quantity, "database": request.database}
+            url = reverse("my_requests")
+            notify(users=[request.staff], kind=Kind.REQUEST_DECIDED, text=text[:300], url=url)
         module.Request.objects.pending().filter(pk__in=ids).update(
             state="rejected",
             decided_at=timezone.now(),
@@ -271,7 +303,7 @@ def _reject(ground: Ground, decided: Decided) -> None:
         )
 
 
-NEWEST_BATCH = """
+NEXT_BATCH = """
     UPDATE {requests} q SET state = 'approved', decided_at = coalesce(q.decided_at, b.created_at), batch_id = b.id
     FROM {requests} o JOIN LATERAL (
         SELECT b.id, b.created_at FROM {batches} b
@@ -287,7 +319,7 @@ NEWEST_BATCH = """
 def _give_their_batch(ground: Ground, decided: Decided) -> None:
     for module, ids in _requests_of(decided):
         for pk in ids:
-            if not ground.execute(NEWEST_BATCH.format(**names_of(module)), {"id": pk}):
+            if not ground.execute(NEXT_BATCH.format(**names_of(module)), {"id": pk}):
                 ground.leave(decided.code, module.Request._meta.label_lower, [pk])
 
 
@@ -295,7 +327,8 @@ def _cancel(ground: Ground, decided: Decided) -> None:
     for module, ids in _requests_of(decided):
         held = module.Record.objects.filter(request__in=ids, status=Status.REQUESTED).values_list("pk", flat=True)
         back_to_pool(module.Record, list(held))
-        module.Request.objects.filter(pk__in=ids).update(
+        still = {row[2] for row in ground.execute(answers(module).sql.replace("%", "%%"))}
+        module.Request.objects.filter(pk__in=still & set(ids)).update(
             state="cancelled", batch=None, decided_at=Coalesce("decided_at", Now())
         )
 
@@ -311,13 +344,14 @@ def _end_uploads(ground: Ground, decided: Decided) -> None:
     came = CAME.format(databases=databases_of_uploads())
     for upload in Upload.objects.filter(pk__in=decided.ids(Upload)):
         [(here, elsewhere)] = ground.execute(came, {"id": upload.pk, "module": upload.module})
-        if elsewhere or here > 1:
+        state, error, progress = State.FAILED, _("An admin has given it up."), 0
+        if here:
+            state, error, progress = State.IMPORTED, "", 100
+        if elsewhere or here > 1 or upload.state in (state, State.UNDONE):
             ground.leave(decided.code, Upload._meta.label_lower, [upload.pk])
             continue
-        state, error = (State.IMPORTED, "") if here else (State.FAILED, _("An admin has given it up."))
-        if upload.state != state:
-            again = {"state": state, "state_at": timezone.now(), "error": error, "progress": 0}
-            Upload.objects.filter(pk=upload.pk).update(**again)
+        ended = {"state": state, "state_at": timezone.now(), "error": error, "progress": progress}
+        Upload.objects.filter(pk=upload.pk).update(**ended)
 
 
 def _remove(ground: Ground, decided: Decided) -> None:
@@ -327,7 +361,11 @@ def _remove(ground: Ground, decided: Decided) -> None:
         label, place = fault.guard.model._meta.label_lower, place_of(fault.guard)
         if fault.state == "undeclared" and (label, place) in wanted:
             image = before_image(fault)
-            remove(fault)
+            try:
+                remove(fault)
+            except Blocked:
+                ground.leave(decided.code, label, [0], place)
+                continue
             before = {"guard": fault.guard.name, "state": fault.state, **image}
             why = gettext_lazy("Decided: nobody has declared it.")
             ground.note(decided.code, fault.guard.model, before=before, after={"guard": ""}, why=why)
@@ -392,43 +430,44 @@ CHOICES: tuple[Choice, ...] = (
         _recall, _records, for_many=False,
     ),
     Choice(
-        "double_worked", "keep_first", gettext_lazy("Leave each with who has had them longest"),
-        gettext_lazy("Each customer stays with the staff member who has had them longest. The records of the others go"
-                     " back to the pool."),
+        "double_worked", "keep_first", gettext_lazy("Leave each customer with who had them first"),
+        gettext_lazy("Each customer stays with the staff member who had them first. The records of the others go back"
+                     " to the pool."),
         partial(_leave_with_one, "ASC"), _records, for_one=False,
     ),
     Choice(
-        "double_worked", "keep_last", gettext_lazy("Leave each with who has got them last"),
-        gettext_lazy("Each customer stays with the staff member who has got them last. The records of the others go"
+        "double_worked", "keep_last", gettext_lazy("Leave each customer with who got them last"),
+        gettext_lazy("Each customer stays with the staff member who got them last. The records of the others go"
                      " back to the pool."),
         partial(_leave_with_one, "DESC"), _records, for_one=False,
     ),
     Choice(
         "duplicate_customer", "delete_later", gettext_lazy("Delete the later record"),
-        gettext_lazy("The later record of the customer is deleted if nobody has it, and is counted as purged. The"
-                     " history keeps it. What somebody has stays: take it back first."),
+        gettext_lazy("The later record of the customer, with its name, phone and cells, is deleted if nobody has it,"
+                     " and is counted as purged. The history keeps it. What somebody has stays: take it back first."),
         _delete_later, _records,
     ),
     Choice(
         "reservation_owner_not_working", "release", gettext_lazy("End them"),
-        gettext_lazy("The reservations end, and their customers are free. What only waits is rejected."),
+        gettext_lazy("The reservations end, and their customers are free. Those that nobody has approved yet are"
+                     " rejected."),
         _end_reservations, _reservations,
     ),
     Choice(
         "reservation_owner_not_working", "move", gettext_lazy("Give them to somebody else"),
-        gettext_lazy("The reservations belong to the staff member that you choose, and their time begins anew. What"
-                     " only waits is rejected."),
+        gettext_lazy("The reservations belong to the staff member that you choose, and their time begins anew."
+                     " Those that nobody has approved yet are rejected."),
         _move, _reservations, asks_staff=True,
     ),
     Choice(
         "reservation_duplicate", "keep_first", gettext_lazy("Keep the one that came first"),
         gettext_lazy("The later reservation ends. The customer stays with who had reserved them first."),
-        _end_reservations, _reservations, hints=("whose",),
+        partial(_keep_one, True), _reservations, hints=("whose",),
     ),
     Choice(
         "reservation_duplicate", "keep_later", gettext_lazy("Keep the later one"),
         gettext_lazy("The reservation that came first ends. The customer is reserved for who came later."),
-        _end_first, _reservations, hints=("whose",),
+        partial(_keep_one, False), _reservations, hints=("whose",),
         also=f"SELECT '{Reservation._meta.label_lower}', t.expected::bigint",
     ),
     Choice(
@@ -472,7 +511,7 @@ CHOICES: tuple[Choice, ...] = (
     ),
     Choice(
         "guard_missing", "remove", gettext_lazy("Remove it"),
-        gettext_lazy("What nobody has declared is dropped from the table."),
+        gettext_lazy("A trigger or a rule of the database that is no part of this app is removed from the table."),
         _remove, list, hints=("undeclared",),
     ),
 )  # fmt: skip

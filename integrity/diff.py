@@ -31,6 +31,7 @@ GUARD_WAS = {
     "disabled": gettext_lazy("switched off"),
     "not validated": gettext_lazy("never held against the rows that are there"),
     "different": gettext_lazy("another one"),
+    "undeclared": gettext_lazy("there, and declared by nobody"),
 }
 
 Key = tuple[str, int]
@@ -58,13 +59,16 @@ class Step:
 
 @dataclass(frozen=True)
 class ChangedRow:
-    """A row with all that changes of it. `key` names it in a form, `check` is what changes it first."""
+    """A row with all that changes of it. `key` names it in a form, `check` is what changes it first. `is_found`: it is
+    wrong itself, and can be left out; what changes of the others follows from these.
+    """
 
     key: str
     named: Named
     module: str
     check: str | Promise
     steps: list[Step]
+    is_found: bool
 
 
 def rows_of(run: Run) -> QuerySet:
@@ -89,6 +93,7 @@ def changed_rows(run: Run, rows: Iterable[dict[str, Any]]) -> list[ChangedRow]:
     changes = list(run.changes.filter(which).order_by("object", "object_id", "number"))
     places = {*keys, *(each for change in changes for each in _references(change))}
     names = named(places) | {key: Named(_new(key)) for key in _yet_to_come(run, places)}
+    wrong = set(run.findings.filter(which).values_list("object", "object_id"))
     found = {key: list(group) for key, group in groupby(changes, key=lambda change: (change.object, change.object_id))}
     return [
         ChangedRow(
@@ -97,6 +102,7 @@ def changed_rows(run: Run, rows: Iterable[dict[str, Any]]) -> list[ChangedRow]:
             module=label_of(found[key][0].module),
             check=_title(row["code"]),
             steps=[_step(change, names) for change in found[key]],
+            is_found=key in wrong,
         )
         for row, key in zip(listed, keys, strict=True)
     ]
@@ -125,6 +131,7 @@ def _step(change: Change, names: dict[Key, Named]) -> Step:
     before, after = change.before or {}, change.after or {}
     is_new, is_gone = change.before is None, change.after is None
     targets = _targets(change.object)
+    is_removed = before.get("state") == "undeclared"
     lines = [
         Line(
             field, _say(before.get(field), targets.get(field), names), _say(after.get(field), targets.get(field), names)
@@ -135,7 +142,7 @@ def _step(change: Change, names: dict[Key, Named]) -> Step:
     ]
     if not change.object_id:  # a guard: the rest of what is kept is for an undo, and for no person
         was = str(GUARD_WAS.get(before.get("state", ""), ""))
-        lines = [Line(str(before.get("guard", "")), was, _("as it is declared"))]
+        lines = [Line(str(before.get("guard", "")), was, _("not there") if is_removed else _("as it is declared"))]
     return Step(_title(change.code), change.why, lines, is_new and bool(change.object_id), is_gone)
 
 

@@ -56,7 +56,7 @@ class DecisionForm(forms.Form):
             self.add_error("staff", _("Choose to whom."))
         return cleaned
 
-    def decision(self, only: Sequence[tuple[str, int]] = ()) -> dict[str, Any] | None:
+    def decision(self, only: Sequence[tuple[Any, ...]] = ()) -> dict[str, Any] | None:
         """Of a form that is valid; None if it is left."""
         choice = self._choices.get(self.cleaned_data["choice"])
         return decision(choice.code, choice.key, staff=self.cleaned_data.get("staff"), only=only) if choice else None

@@ -71,8 +71,9 @@ REPARABLE = " AND (NOT f.needs_decision OR f.code = 'guard_missing' AND NOT f.hi
 # What was decided of some rows goes before what was decided of all.
 DECIDED = """
     AND f.needs_decision AND f.code = %(code)s AND f.hint = ANY(%(hints)s::text[])
-    AND (%(only)s::jsonb IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements(%(only)s::jsonb) o
-                                            WHERE o = jsonb_build_array(f.object, f.object_id)))
+    AND (%(only)s::jsonb IS NULL OR EXISTS (
+        SELECT 1 FROM jsonb_array_elements(%(only)s::jsonb) o
+        WHERE o IN (jsonb_build_array(f.object, f.object_id), jsonb_build_array(f.object, f.object_id, f.field))))
     AND NOT EXISTS (SELECT 1 FROM integrity_target t WHERE t.decision IS NOT NULL
                     AND (t.code, t.object, t.object_id, t.field) = (f.code, f.object, f.object_id, f.field))
 """
@@ -393,8 +394,8 @@ class Ground:
         )
 
     def lock_touched(self) -> None:
-        """Reservations, requests, records, databases, batches, each by key, as everybody does. After it, all that is
-        needed is there, and nothing is waited for.
+        """Reservations, requests, records, databases, batches, and the rest, each by key, as everybody does. After it,
+        all that is needed is there, and nothing is waited for.
         """
         self._be_quick()
         if reservations := self.touched(Reservation):
@@ -404,6 +405,8 @@ class Ground:
         for of in ("Record", "Database", "Batch"):
             for module in modules():
                 self._lock(getattr(module, of))
+        for model in self.models():
+            self._lock(model)
         self._has_locked = True
         self._be_quick()
 

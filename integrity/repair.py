@@ -18,6 +18,7 @@ from integrity.checks import checks
 from integrity.decisions import hints_and_more
 from integrity.ground import Ground, settle_alerts, with_patience
 from integrity.models import Change, Finding, Result, Run
+from integrity.naming import named
 from integrity.repairs import STEPS
 from integrity.scan import end, run_checks, unasked
 
@@ -221,7 +222,9 @@ NEW = f"""
 
 
 def _prove(run: Run, proof: Run, ground: Ground) -> None:
-    if left := [*_still_wrong(run, proof), *ground.execute(STILL_THERE, [proof.pk])]:
+    # What was decided of a row may need another that was left out: then both wait.
+    undone = [] if run.left_out else ground.execute(STILL_THERE, [proof.pk])
+    if left := [*_still_wrong(run, proof), *undone]:
         raise NotProved(
             _("Nothing was changed: this would still be wrong after the repair. %(what)s") % {"what": _listed(left)}
         )
@@ -241,24 +244,40 @@ def _listed(places: Sequence[tuple[Any, ...]]) -> str:
     return "; ".join(parts)
 
 
-# The number of a row that is yet to come a preview cannot know, nor can it of what happens to that row later.
-NOT_SHOWN = """
+# The number of a row that is yet to come a preview cannot know, nor can it of what happens to that row later. What
+# follows from the rows that were found comes to something else where some of them were left out.
+NOT_SHOWN = f"""
     SELECT 1 FROM integrity_change c WHERE c.run_id = %(run)s AND (c.before IS NULL OR NOT EXISTS (
         SELECT 1 FROM integrity_change n
         WHERE n.run_id = %(run)s AND n.before IS NULL AND (n.object, n.object_id) = (c.object, c.object_id)
     )) AND NOT EXISTS (
         SELECT 1 FROM integrity_change p WHERE p.run_id = %(preview)s AND p.object = c.object
-            AND (p.object_id = c.object_id OR c.before IS NULL) AND p.before IS NOT DISTINCT FROM c.before
+            AND (p.object_id = c.object_id OR c.before IS NULL)
+            AND (p.before IS NOT DISTINCT FROM c.before OR %(partly)s AND NOT EXISTS (
+                SELECT 1 FROM "{Finding._meta.db_table}" f
+                WHERE f.run_id = %(preview)s AND (f.object, f.object_id) = (c.object, c.object_id)))
     ) LIMIT 1
+"""
+LEFT_OUT = """
+    SELECT c.object, c.object_id FROM integrity_change c
+    JOIN unnest(%s::text[], %s::bigint[]) AS o (object, id) ON (o.object, o.id) = (c.object, c.object_id)
+    WHERE c.run_id = %s AND c.object_id <> 0 ORDER BY 1, 2 LIMIT 1
 """
 
 
 def _compare_with_preview(run: Run) -> None:
-    """Raises Refused when it would change what its preview did not show, or what was different then."""
+    """Raises Refused when it would change what its preview did not show, what was different then, or what was left
+    out.
+    """
     if run.of is None:
         return
+    left_out = [(str(name), int(pk)) for name, pk in run.left_out]
     with connection.cursor() as cursor:
-        cursor.execute(NOT_SHOWN, {"run": run.pk, "preview": run.of.pk})
+        cursor.execute(LEFT_OUT, [[name for name, _pk in left_out], [pk for _name, pk in left_out], run.pk])
+        if row := cursor.fetchone():
+            text = _("Nothing was changed: what is ticked changes %(row)s, which is not ticked.")
+            raise Refused(text % {"row": named([row])[row].name})
+        cursor.execute(NOT_SHOWN, {"run": run.pk, "preview": run.of.pk, "partly": bool(left_out)})
         if cursor.fetchone():
             raise Refused(_("The data has moved since the preview. Nothing was changed; look at a new preview."))
 

@@ -68,6 +68,9 @@ def _checked(keys: Sequence[str], codes: Sequence[str], decisions: Sequence[dict
     asked = {check.code for check, _module in Scope(keys, codes).asked()}
     if outside := [each["code"] for each in decisions if each["code"] not in asked]:
         raise Refused(_("This repair is not about %(name)s.") % {"name": ", ".join(outside)})
+    of_all = [each["code"] for each in decisions if not each["only"]]
+    if len(of_all) != len(set(of_all)):
+        raise Refused(_("Decide each check in one way, or row by row."))
     return list(decisions)
 
 

@@ -63,7 +63,7 @@ def run_checks(run: Run, *, told: Callable[[int], None] = lambda percent: None) 
     asked = scope.looks()
     before = _asked_before(run)
     with one_moment(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL work_mem = '{MEMORY}'")
+        cursor.execute(f"SET LOCAL work_mem = '{MEMORY}'; SET LOCAL max_parallel_workers_per_gather = {HELPERS}")
         run.rows = _rows_of(run)
         for number, look in enumerate(asked, 1):
             mine = [results[place] for code in look.codes if (place := (code, look.scope)) in results]
@@ -101,6 +101,9 @@ def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str
 
 MEMORY = "64MB"
 """What a look may use for each table of its own: with the default, lists of a million are compared on the disk."""
+
+HELPERS = 1
+"""Processes that may help with a look: whoever works meanwhile has the others."""
 
 # Nearly all looks find nothing. PostgreSQL shares the work of this among its processes, and never that of an INSERT.
 COUNT = "SELECT count(*) FROM ({look}) AS v"
@@ -157,7 +160,7 @@ def _find(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[st
                 cursor.execute(FIND.format(look=look.sql.replace("%", "%%")), values)
                 counts.update(dict(cursor.fetchall()))
             if there > MANY:
-                cursor.execute(f'ANALYZE "{Finding._meta.db_table}"')
+                cursor.execute(f'ANALYZE (SKIP_LOCKED) "{Finding._meta.db_table}"')
             return counts
         rows = iter(look.rows())
         while some := [dict(zip(COLUMNS, row, strict=True)) for row in islice(rows, AT_ONCE)]:

@@ -16,6 +16,7 @@ from crm.history import operation
 from crm.notices.models import Notice
 from crm.registry import modules
 from integrity.checks import alerts
+from integrity.checks.history import kept_columns
 from integrity.ground import Ground, settle_alerts, with_patience
 from integrity.guards import put_back
 from integrity.models import Change, Run
@@ -77,6 +78,15 @@ BRING_BACK = f"""
     WHERE NOT EXISTS (SELECT 1 FROM "{{table}}" o WHERE o."{{pk}}" = c.object_id)
 """
 
+# A record that comes back to the pool is news to the history only where that knows of its end.
+TELL = f"""
+    INSERT INTO "{{events}}" (pgh_created_at, pgh_label, pgh_obj_id, pgh_context_id, {{kept}})
+    SELECT now(), 'insert', t."{{pk}}", _pgh_attach_context(), {{of_row}}
+    FROM "{{table}}" t JOIN (SELECT u.object_id FROM {MINE} AND NOT u.was_new {ONE}) c ON c.object_id = t."{{pk}}"
+    WHERE (SELECT e.pgh_label FROM "{{events}}" e WHERE e.pgh_obj_id = t."{{pk}}" ORDER BY e.pgh_id DESC LIMIT 1)
+          = 'delete'
+"""
+
 
 def undo(run: Run, *, told: Callable[[int], None] = lambda percent: None) -> None:
     """Works a run of the kind undo to its end. What was repaired from the history differs from it again afterwards, and
@@ -118,7 +128,11 @@ def _work(run: Run, told: Callable[[int], None]) -> None:
 def _undo_guards(guarded: Any, *, ask_the_rows: bool) -> None:
     for change in guarded.order_by("-number"):
         if (change.before["kind"] in ASK_THE_ROWS) == ask_the_rows:
-            put_back(change.before)
+            try:
+                put_back(change.before)
+            except Refused as refused:
+                change.not_undone = str(refused)
+                change.save(update_fields=["not_undone"])
 
 
 def _undo_rows(ground: Ground) -> None:
@@ -158,8 +172,13 @@ def _put_back(ground: Ground, model: type[Model], *, one: int | None = None) -> 
         "values": ", ".join(f"p.{name}" for name in columns),
         "assignments": ", ".join(f"{name} = p.{name}" for name in columns if name != pk),
     }
+    if is_record := model in [module.Record for module in modules()]:
+        tracked: Any = model
+        kept = kept_columns(tracked)
+        names["events"] = tracked.pgh_event_model._meta.db_table
+        names["kept"] = ", ".join(f'"{name}"' for name in kept)
+        names["of_row"] = ", ".join(f't."{name}"' for name in kept)
     listening = [trigger.get_pgid(model) for trigger in event_triggers(model)]
-    is_record = model in [module.Record for module in modules()]
     for silent in (False, True):
         values = {"object": model._meta.label_lower, "silent": silent, "one": one}
         with ground.silencing(listening):
@@ -168,13 +187,16 @@ def _put_back(ground: Ground, model: type[Model], *, one: int | None = None) -> 
         with ground.silencing(listening if silent else []):
             for text in (TAKE_AWAY, PUT_BACK, BRING_BACK):
                 ground.execute(text.format(**names), values)
+            if is_record and not silent:
+                ground.execute(TELL.format(**names), values)
 
 
 def _balance(ground: Ground, repaired: Run, context: Any) -> None:
-    """If all of it is undone, the books forget both: no record has come or gone. If not, what came and went is counted
-    anew, in all batches and databases that it was about.
+    """If all of it is undone, the books forget both: no record has come or gone. If not, or if the history was told of
+    something that is never undone, what came and went is counted anew, in all batches and databases that it was about.
     """
-    if not ground.execute("SELECT 1 FROM integrity_undo WHERE refused <> '' LIMIT 1"):
+    is_whole = not ground.execute("SELECT 1 FROM integrity_undo WHERE refused <> '' LIMIT 1")
+    if is_whole and not any(each["code"] == "history_mismatch" for each in repaired.decisions):
         ground.execute(
             "UPDATE pghistory_context SET metadata = metadata || '{\"undone\": true}' WHERE id = ANY(%s::uuid[])",
             [[key for key in (repaired.context, context) if key]],
@@ -219,6 +241,7 @@ def _keep(ground: Ground, run: Run, repaired: Run) -> None:
     guards = Change.objects.filter(run=repaired, object_id=0, undone_at=None)
     [(rows, refused)] = ground.execute("SELECT count(*), count(*) FILTER (WHERE refused <> '') FROM integrity_undo")
     rows += guards.values("object").distinct().count()
-    guards.update(undone_at=run.started_at)
+    refused += guards.exclude(not_undone="").values("object").distinct().count()
+    guards.filter(not_undone="").update(undone_at=run.started_at)
     vars(run).update(repaired=rows - refused, remaining=refused, needs_decision=0, verified=True)
     end(run, [])

@@ -35,8 +35,7 @@ def waiting_of(run: Run) -> list[Waiting]:
     for check in checks().values():
         if hints := by_code.get(check.code):
             choices = [each for hint in sorted(hints) for each in choices_of(check.code, hint, one=False)]
-            helpless = [hint for hint in sorted(hints) if not choices_of(check.code, hint, one=False)]
-            advice = [text for hint in helpless if (text := advice_for(check.code, hint))]
+            advice = [text for hint in sorted(hints) if (text := advice_for(check.code, hint))]
             several = list(dict.fromkeys(choices)), list(dict.fromkeys(advice))
             waiting.append(Waiting(run, check, sum(hints.values()), *several))
     return waiting

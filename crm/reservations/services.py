@@ -120,7 +120,7 @@ def approve_reservations(*, reservations: ReservationQuerySet, by: User) -> Effe
         return _with_refused(effect, able, waiting)
 
 
-def reject_reservations(*, reservations: ReservationQuerySet, by: User, reason: str = "") -> Effect:
+def reject_reservations(*, reservations: ReservationQuerySet, by: User | None, reason: str = "") -> Effect:
     with operation("reservation.reject", by=by):
         asked, waiting = _locked(reservations, ReservationQuerySet.pending)
         _set(waiting, by, status="rejected", reason=reason.strip()[:300])

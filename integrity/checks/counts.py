@@ -120,7 +120,12 @@ BATCHES = """
     WHERE s.received_count IS DISTINCT FROM coalesce(t.total, 0) + s.left_count
 """
 
-PURGED = "SELECT database_id AS id, count(*) AS n FROM {events} WHERE pgh_label = 'delete' GROUP BY 1"
+PURGED = """
+    SELECT database_id AS id, count(*) AS n FROM {events}
+    WHERE pgh_label = 'delete' AND (pgh_context_id = ANY(ARRAY(
+        SELECT x.id FROM pghistory_context x WHERE x.metadata ? 'undone'
+    ))) IS NOT TRUE GROUP BY 1
+"""
 
 DATABASES = """
     WITH there AS MATERIALIZED ({rows}), purged AS ({purged}), left_out AS (

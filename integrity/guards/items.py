@@ -77,8 +77,8 @@ def removal(item: Item, others: str = "RESTRICT") -> str:
         return f"ALTER TABLE {table} DROP COLUMN IF EXISTS {name} {others}"
     if item.kind == "not null":
         return f"ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL"
-    if item.kind == "trigger":
-        return f"DROP TRIGGER {name} ON {table}"
+    if item.kind in ("trigger", "rule"):
+        return f"DROP {item.kind.upper()} {name} ON {table}"
     if item.kind == "function":
         return f"DROP FUNCTION {name}"
     if item.definition.startswith("CREATE"):

@@ -1,6 +1,6 @@
 """Repairs: previewed, chosen, carried out, and read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -51,7 +51,7 @@ def preview(request: SignedInRequest) -> HttpResponse:
 @admin_page
 def decide(request: SignedInRequest, pk: int) -> HttpResponse:
     """What a repair would do with what the form decides of all that this one, or its preview, has left; leads to the
-    page of that. What was decided of single rows stays so.
+    page of that. What a preview has decided besides stays so.
     """
     shown = get_run_for(request.user, pk)
     forms = DecisionForms(waiting_of(_waits_in(shown)), request.POST)
@@ -62,25 +62,37 @@ def decide(request: SignedInRequest, pk: int) -> HttpResponse:
     if not (decisions := forms.decisions()):
         messages.error(request, _("Choose how at least one of them is decided."))
         return go_to(shown.get_absolute_url())
-    of_rows = [each for each in shown.decisions if each["only"]] if shown.kind == Run.Kind.PREVIEW else []
+    asked = {waiting.check.code for waiting, _form in forms}
     scope = {"keys": shown.modules, "codes": shown.codes}
-    start = partial(start_preview, by=request.user, decisions=[*of_rows, *decisions], **scope)
+    start = partial(start_preview, by=request.user, decisions=[*_decided_in(shown, but_for=asked), *decisions], **scope)
     return lead_to(request, start, shown.get_absolute_url())
 
 
 @require_POST
 @admin_page
 def decide_one(request: SignedInRequest, pk: int) -> HttpResponse:
-    """What a repair would do with what the form decides of this finding; leads to the page of that."""
+    """What a repair would do with what the form decides of this finding, besides what the preview that found it does;
+    leads to the page of that.
+    """
     finding = get_finding_for(request.user, pk)
     form = DecisionForm(choices_for(finding), request.POST)
-    made = form.decision([(finding.object, finding.object_id)]) if form.is_valid() else None
+    place = (finding.object, finding.object_id) if finding.object_id else (finding.object, 0, finding.field)
+    made = form.decision([place]) if form.is_valid() else None
     if made is None:
         messages.error(request, _("Choose how it is decided, and to whom it goes."))
         return go_to(finding.get_absolute_url())
+    shown = finding.run
     scope = {"keys": [finding.module] if finding.module else [], "codes": [finding.code]}
-    start = partial(start_preview, by=request.user, decisions=[made], **scope)
+    if shown.kind == Run.Kind.PREVIEW:
+        scope = {"keys": shown.modules, "codes": shown.codes}
+    start = partial(start_preview, by=request.user, decisions=[made, *_decided_in(shown)], **scope)
     return lead_to(request, start, finding.get_absolute_url())
+
+
+def _decided_in(shown: Run, *, but_for: Collection[str] = ()) -> list[dict[str, Any]]:
+    """What a preview carries out, but for what was decided of all that these checks leave."""
+    decisions = shown.decisions if shown.kind == Run.Kind.PREVIEW else []
+    return [each for each in decisions if each["only"] or each["code"] not in but_for]
 
 
 def _waits_in(shown: Run) -> Run:

@@ -80,6 +80,29 @@ def test_one_finding_is_decided_on_its_page(desk, left):
     assert "Not everything is right yet" in text_of(desk, done)
 
 
+def test_what_was_decided_before_stays_decided(desk, left, other_staff, staff):
+    run("INSERT INTO reservations_reservation (product_id, staff_id, customer_id, status)"
+        f" SELECT min(id), {staff.pk}, 'nobody', 'active' FROM products_product")  # fmt: skip
+    preview = posted(desk, reverse("start_preview"))
+    assert preview.needs_decision == 151
+    form = {"assignee_not_working-choice": "recall"}
+    first = posted(desk, reverse("decide", args=[preview.pk]), **form)
+    assert (first.repaired, first.needs_decision) == (150, 1)
+    form = {"reservation_owner_not_working-choice": "release"}
+    both = posted(desk, reverse("decide", args=[first.pk]), **form)
+    assert (both.repaired, both.needs_decision) == (151, 0)
+
+
+def test_what_follows_from_the_others_has_no_box_of_its_own(desk, left, other_staff):
+    preview = posted(desk, reverse("start_preview"), module="memberwd")
+    form = {"assignee_not_working-choice": "transfer", "assignee_not_working-staff": other_staff.pk}
+    shown = posted(desk, reverse("decide", args=[preview.pk]), **form)
+    text = text_of(desk, shown)
+    assert 'name="ids" value="memberwd.record:' in text
+    assert 'name="ids" value="memberwd.batch:' not in text
+    assert "This follows from the others." in desk.get(f"{shown.get_absolute_url()}?page=2").content.decode() + text
+
+
 def test_what_is_not_ticked_is_not_decided(desk, left):
     preview = posted(desk, reverse("start_preview"), module="bonanza")
     shown = posted(desk, reverse("decide", args=[preview.pk]), **{"assignee_not_working-choice": "recall"})

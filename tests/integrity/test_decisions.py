@@ -105,6 +105,11 @@ def test_what_is_decided_is_done_proved_and_undone(world: World, code, name, cho
     undone = work_run(make_run(by=world.admin, origin="page", kind=Run.Kind.UNDO, of=done))
     assert (undone.state, undone.error, list(not_undone(undone))) == ("finished", "", [])
     assert but_for_messages(damaged) == set()
+    assert found_by(undone.proof) <= found_by(done)
+
+    # What was undone can be decided again: neither the books nor the history stand against it.
+    again = decided(world, chosen)
+    assert (again.state, again.error, again.needs_decision, again.remaining) == ("finished", "", 0, 0)
 
 
 def but_for_messages(before: dict[tuple[str, int], str]) -> set[tuple[str, int]]:
@@ -140,6 +145,80 @@ def test_what_nobody_has_declared_is_removed_and_comes_back(world: World):
     assert ask("SELECT tgenabled FROM pg_trigger WHERE tgname = 'mine'") == [("O",)]
 
 
+UNDECLARED = """
+    CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER mine BEFORE UPDATE ON memberwd_record FOR EACH ROW EXECUTE FUNCTION mine();
+    CREATE RULE yours AS ON INSERT TO memberwd_record WHERE false DO NOTHING;
+    ALTER TABLE memberwd_record ENABLE ROW LEVEL SECURITY
+"""
+
+
+def test_of_several_that_nobody_has_declared_one_is_removed(world: World):
+    run(UNDECLARED)
+    chosen = decision("guard_missing", "remove", only=[("memberwd.record", 0, "yours")])
+    done = work_run(make_run(by=None, origin="page", kind=Run.Kind.REPAIR, decisions=[chosen]))
+    assert (done.state, done.error, done.needs_decision) == ("finished", "", 2)
+    assert ask("SELECT 1 FROM pg_rules WHERE rulename = 'yours'") == []
+    assert ask("SELECT tgenabled FROM pg_trigger WHERE tgname = 'mine'") == [("O",)]
+
+    # Row security nobody could make again as it was: it is left, and the others are removed all the same.
+    done = decided(world, ["guard_missing=remove"])
+    assert (done.state, done.error, done.needs_decision) == ("finished", "", 1)
+    undone = work_run(make_run(by=None, origin="page", kind=Run.Kind.UNDO, of=done))
+    assert (undone.state, ask("SELECT tgenabled FROM pg_trigger WHERE tgname = 'mine'")) == ("finished", [("O",)])
+
+
+WITHOUT_NOTE = "ALTER TABLE memberwd_record DROP CONSTRAINT memberwd_record_kept_with_note"
+
+
+def test_a_guard_that_was_changed_since_is_left_and_the_rows_are_undone(world: World):
+    [(pk,)] = ask("SELECT min(id) FROM memberwd_record WHERE status = 'assigned'")
+    run(f"{WITHOUT_NOTE}; SET LOCAL session_replication_role = replica;"
+        f" UPDATE memberwd_record SET status = 'invalid' WHERE id = {pk};"
+        " SET LOCAL session_replication_role = origin")  # fmt: skip
+    done = decided(world, [])
+    assert (done.state, done.error, done.needs_decision) == ("finished", "", 0)
+    run(f"{WITHOUT_NOTE};"
+        " ALTER TABLE memberwd_record ADD CONSTRAINT memberwd_record_kept_with_note CHECK (id > 0)")  # fmt: skip
+    undone = work_run(make_run(by=None, origin="page", kind=Run.Kind.UNDO, of=done))
+    assert (undone.state, undone.error, undone.remaining) == ("finished", "", 1)
+    assert [(label, which) for label, which, _why in not_undone(undone)] == [("memberwd.record", 0)]
+    assert ask(f"SELECT status FROM memberwd_record WHERE id = {pk}") == [("invalid",)]
+
+
+def test_of_two_reservations_one_ends_only_while_the_other_is_there(world: World):
+    next(each for each in PLANTS["reservation_duplicate"] if each.name == "of two people").sow(world, FIRST)
+    [later] = place(world, FIRST, "new_reservation")[1:]
+    [(first, owner)] = ask(
+        "SELECT o.id, o.staff_id FROM reservations_reservation o JOIN reservations_reservation n"
+        f" ON n.id = {later} AND (o.product_id, o.customer_key) = (n.product_id, n.customer_key) AND o.id < n.id"
+    )
+    run(f"UPDATE accounts_user SET is_active = false, deactivated_at = now() WHERE id = {owner}")
+    chosen = ["reservation_owner_not_working=release", "reservation_duplicate=keep_first",
+              "assignee_not_working=recall"]  # fmt: skip
+    done = decided(world, chosen)
+    assert (done.state, done.error) == ("finished", "")
+    rows = ask(f"SELECT id, status FROM reservations_reservation WHERE id IN ({first}, {later})")
+    assert dict(rows) == {first: "released", later: "active"}
+
+
+def test_a_customer_of_whom_a_record_is_left_out_waits_and_the_others_do_not(world: World):
+    plant = next(each for each in PLANTS["double_worked"] if each.name == "in another list")
+    for module in (FIRST, SECOND):
+        plant.sow(world, module)
+        earlier = place(world, module, "fresh")[1]
+        run(f"UPDATE {module.key}_record SET assigned_at = assigned_at - interval '9 days' WHERE id = {earlier}")
+    run("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    chosen = [decision("double_worked", "keep_first")]
+    waiting = make_run(by=None, origin="page", kind=Run.Kind.REPAIR, decisions=chosen)
+    Run.objects.filter(pk=waiting.pk).update(left_out=[list(place(world, SECOND, "new"))])
+    done = work_run(waiting)
+    assert (done.state, done.error) == ("finished", "")
+    for module, status in ((FIRST, "available"), (SECOND, "assigned")):
+        pk = place(world, module, "new")[1]
+        assert ask(f"SELECT status FROM {module.key}_record WHERE id = {pk}") == [(status,)]
+
+
 def test_one_row_is_decided_and_the_others_wait(world: World):
     plant = next(each for each in PLANTS["assignee_not_working"] if each.name == "given to an admin")
     module = FIRST
@@ -173,9 +252,12 @@ def test_what_somebody_has_is_not_deleted_and_waits(world: World):
     assert (done.state, done.needs_decision) == ("finished", 2)  # the record, and the guard that it stands against
 
 
+OF_ASSIGNEES = ("x", "transfer", "transfer:adam", "transfer:x", "recall:budi")
+
+
 @pytest.mark.parametrize(
     "text",
-    ["nothing=x", *(f"assignee_not_working={each}" for each in ("x", "transfer", "transfer:adam", "transfer:x"))],
+    ["nothing=x", *(f"assignee_not_working={each}" for each in OF_ASSIGNEES)],
 )
 def test_what_cannot_be_decided_so_is_refused_and_nothing_is_looked_at(world: World, text, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -14,7 +14,7 @@ from integrity.runs import make_run, work_run
 
 
 class Command(BaseCommand):
-    help = "Undoes a repair. Exits with 0 all is undone, 1 some rows have changed since, 2 could not."
+    help = "Undoes a repair. Exits with 0 all is undone, 1 some rows stay as they are, 2 could not."
     requires_system_checks = []  # one that fails would end it with 1
 
     def add_arguments(self, parser: CommandParser) -> None:
