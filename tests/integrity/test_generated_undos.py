@@ -21,7 +21,7 @@ from tests.integrity.world import World
 pytestmark = pytest.mark.django_db
 
 IN_TEST = 4
-CASES = int(os.environ.get("UNDOS", "40"))
+CASES = int(os.environ.get("UNDOS", "24"))
 MOST_PLANTS = 4
 
 OF_A_KEY = {"missing_reference", "batch_owner_mismatch", "replacement_broken", "stuck_request", "request_without_batch"}
