@@ -27,6 +27,7 @@ def upload(page: Page, file: str, product: str) -> None:
     assert run_queued_tasks() == 1
 
 
+@pytest.mark.slow("the journey of fifty records through a browser, from the file to the last page")
 def test_fifty_is_fifty_everywhere(page, sign_in_as, admin, staff, screenshot, assert_accessible, assert_fits):
     ProductFactory(name="Kopi Senja")
     sign_in_as(admin)
