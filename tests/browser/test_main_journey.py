@@ -106,6 +106,7 @@ def test_a_file_that_is_no_list_is_refused_with_the_reason(page, sign_in_as, adm
     console.clear()  # a form that comes back with 422 is logged by the browser
 
 
+@pytest.mark.slow("the way of chosen records back, in a browser, with axe on each page of it")
 def test_recall_takes_the_chosen_records_back(
     page, sign_in_as, admin, staff, assert_accessible, screenshot, assert_fits
 ):
