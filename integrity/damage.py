@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.registry import Module, modules
 from integrity.check import Check, Text
 from integrity.checks import checks
+from integrity.checks.requests import asks
 
 
 class Past(Enum):
@@ -21,10 +22,6 @@ class Past(Enum):
 
 def every(_module: Module) -> bool:
     return True
-
-
-def asks(module: Module) -> bool:
-    return module.policy.asking is not None
 
 
 def validates(module: Module) -> bool:
