@@ -52,6 +52,9 @@ class Policy:
     withdraw: Callable[[Any, Any], None] = lambda person, by: None
     """Takes back what a staff member has asked for, when they leave: (person, by)."""
 
+    reject: Callable[[Collection[int], Any, str], None] = lambda keys, by, reason: None
+    """Turns down what staff have asked for and what still waits: (the keys of the requests, by, reason)."""
+
     demo: Callable[[int, Any], None] = lambda days_ago, team: None
     """What of its own the module has in the demo data, on one of its days: (days ago, people by username)."""
 

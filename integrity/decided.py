@@ -6,7 +6,6 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 from django.db.models.functions import Coalesce, Now
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,8 +17,6 @@ from crm.distribution.imports.models import LeftOutRow, State, Upload
 from crm.distribution.models import DATABASE_COUNTS, Status
 from crm.distribution.triggers import seal_of
 from crm.errors import Refused
-from crm.notices.models import Kind
-from crm.notices.services import notify
 from crm.registry import Module, modules
 from crm.reservations.models import Reservation
 from crm.reservations.services import move_reservations, reject_reservations, release_reservations
@@ -204,19 +201,7 @@ def ask_for_what_it_holds(ground: Ground, decided: Decided) -> None:
 
 def reject(ground: Ground, decided: Decided) -> None:
     for module, ids in _requests_of(decided):
-        held = module.Record.objects.filter(request__in=ids, status=Status.REQUESTED).values_list("pk", flat=True)
-        back_to_pool(module.Record, list(held))
-        for request in module.Request.objects.pending().filter(pk__in=ids).select_related("staff", "database"):
-            text = _("Your request for %(n)d records of %(database)s was not approved.")
-            text %= {"n": request.quantity, "database": request.database}
-            url = reverse("my_requests")
-            notify(users=[request.staff], kind=Kind.REQUEST_DECIDED, text=text[:300], url=url)
-        module.Request.objects.pending().filter(pk__in=ids).update(
-            state="rejected",
-            decided_at=timezone.now(),
-            decided_by=ground.run.by,
-            reason=_("The list has too few records."),
-        )
+        module.policy.reject(ids, ground.run.by, _("The list has too few records."))
 
 
 NEXT_BATCH = """

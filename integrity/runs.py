@@ -5,6 +5,7 @@ task of a run that finds somebody at work leaves it to them. What is left all th
 that was lost) is taken up by the schedule, a minute later at most.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -27,6 +28,9 @@ from integrity.scan import Scope, end, run_checks, unasked
 from integrity.undo import undo
 
 KEEP_RUNS = timedelta(days=90)
+
+PROGRESS_SECONDS = 0.2
+"""Nobody sees it change more often."""
 
 log = structlog.get_logger(__name__)
 
@@ -264,7 +268,8 @@ def _at_work(*, wait: bool) -> Iterator[bool]:
 
 
 class ProgressOfRun:
-    """Writes progress through a connection of its own, so that it shows while the checks see one moment.
+    """Writes progress through a connection of its own, so that it shows while the checks see one moment; a few times a
+    second at most.
 
     What cannot be written is in the log, and the checks go on.
     """
@@ -272,8 +277,12 @@ class ProgressOfRun:
     def __init__(self, pk: int) -> None:
         self._pk = pk
         self._connection: BaseDatabaseWrapper = connections.create_connection("default")
+        self._written_at = time.monotonic()
 
     def __call__(self, percent: int) -> None:
+        if time.monotonic() - self._written_at < PROGRESS_SECONDS:
+            return
+        self._written_at = time.monotonic()
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute("UPDATE integrity_run SET progress = %s WHERE id = %s", [percent, self._pk])

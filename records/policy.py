@@ -1,5 +1,6 @@
 """Normal DB: what is its own."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,13 @@ def lock_requests(person: "User") -> list[int]:
     return lock_requests_of(person)
 
 
+def reject(keys: Collection[int], by: "User | None", reason: str) -> None:
+    from records.models import Request  # the models are ready by then
+    from records.requests import reject_requests
+
+    reject_requests(requests=Request.objects.filter(pk__in=keys), by=by, reason=reason)
+
+
 def demo(days_ago: int, team: "dict[str, User]") -> None:
     from records.demo import requests_of_the_day  # the models are ready by then
 
@@ -43,6 +51,7 @@ MODULE = Module(
         ),
         lock_asked=lock_requests,
         withdraw=withdraw_requests,
+        reject=reject,
         demo=demo,
     ),
 )

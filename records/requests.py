@@ -98,7 +98,7 @@ def approve_requests(*, requests: Iterable[Request], by: User) -> Decided:
         return decided
 
 
-def reject_requests(*, requests: Iterable[Request], by: User, reason: str = "") -> Decided:
+def reject_requests(*, requests: Iterable[Request], by: User | None, reason: str = "") -> Decided:
     """Turns waiting requests down; their records go back to the pool."""
     asked, reason = [request.pk for request in requests], reason.strip()
     with operation("request.reject", by=by):

@@ -4,7 +4,7 @@ import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.db import connection
 from django.db.models import Model
@@ -123,16 +123,17 @@ def fault_of(guard: Guard, candidates: list[Item]) -> Fault | None:
 
 
 def _state(declared: Item, item: Item) -> str | None:
-    if shape(item) not in (shape(declared), shape(replace(declared, definition=declared.as_dumped))):
+    if shape(item.full) not in (shape(declared.full), shape(declared.as_dumped)):
         return "different"
     if any(item.switches.get(switch) not in ON for switch in declared.switches):
         return "disabled"
     return None if item.valid else "not validated"
 
 
-def shape(item: Item) -> str:
-    """The definition without what does not matter: whether the rows were looked at, and an index' name."""
-    return re.sub(r"^(CREATE (?:UNIQUE )?INDEX )(\"[^\"]+\"|\S+) ON", r"\1ON", item.full)
+@functools.lru_cache(maxsize=10_000)
+def shape(definition: str) -> str:
+    """The definition without what does not matter: an index' name."""
+    return re.sub(r"^(CREATE (?:UNIQUE )?INDEX )(\"[^\"]+\"|\S+) ON", r"\1ON", definition)
 
 
 def restore_order(found: Iterable[Fault]) -> list[Fault]:
@@ -166,7 +167,7 @@ def identity(item: Item, model: type[Model]) -> tuple:
         return item.table, "", item.name
     if item.kind in ("check", "primary key", "foreign key", "composite key"):
         return item.table, item.kind, item.columns
-    return item.table, item.kind, shape(item)
+    return item.table, item.kind, shape(item.full)
 
 
 def _name(item: Item, model: type[Model]) -> str:

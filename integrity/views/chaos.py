@@ -43,7 +43,7 @@ def chaos(request: SignedInRequest) -> HttpResponse:
         module = form.cleaned_data["module"]
         is_planted = _plant(request, module, form.cleaned_data["kinds"])
         return go_to(f"{reverse('chaos')}?planted={module}" if is_planted else reverse("chaos"))
-    context = {"form": form, "damages": DAMAGES.values(), "is_planted": planted_in is not None}
+    context = {"form": form, "damages": DAMAGES.values(), "is_planted": planted_in in [each.key for each in modules()]}
     response = render_page(request, "integrity/chaos.html", context)
     response.status_code = 422 if form.is_bound else 200
     return response

@@ -15,15 +15,15 @@ from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.views.exports import send_file
 from crm.errors import Refused
 from crm.pages import came_from, go_to, page_of, render_page
-from integrity.access import get_finding_for, get_run_for
+from integrity.access import get_run_for
 from integrity.decisions import said_of
 from integrity.diff import changed_rows, count_rows_of, rows_of
-from integrity.forms import DecisionForm, DecisionForms
+from integrity.forms import DecisionForms
 from integrity.models import Run
 from integrity.naming import Named, named, told
 from integrity.reports import changed_columns, not_undone
 from integrity.runs import start_preview, start_repair, start_undo
-from integrity.waiting import choices_for, waiting_of
+from integrity.waiting import waiting_of
 
 MOST_COUNTS = 20
 """So many batches and databases are listed with their counts before and after; the changes have all."""
@@ -64,32 +64,11 @@ def decide(request: SignedInRequest, pk: int) -> HttpResponse:
         return go_to(shown.get_absolute_url())
     asked = {waiting.check.code for waiting, _form in forms}
     scope = {"keys": shown.modules, "codes": shown.codes}
-    start = partial(start_preview, by=request.user, decisions=[*_decided_in(shown, but_for=asked), *decisions], **scope)
+    start = partial(start_preview, by=request.user, decisions=[*decided_in(shown, but_for=asked), *decisions], **scope)
     return lead_to(request, start, shown.get_absolute_url())
 
 
-@require_POST
-@admin_page
-def decide_one(request: SignedInRequest, pk: int) -> HttpResponse:
-    """What a repair would do with what the form decides of this finding, besides what the preview that found it does;
-    leads to the page of that.
-    """
-    finding = get_finding_for(request.user, pk)
-    form = DecisionForm(choices_for(finding), request.POST)
-    place = (finding.object, finding.object_id) if finding.object_id else (finding.object, 0, finding.field)
-    made = form.decision([place]) if form.is_valid() else None
-    if made is None:
-        messages.error(request, _("Choose how it is decided, and to whom it goes."))
-        return go_to(finding.get_absolute_url())
-    shown = finding.run
-    scope = {"keys": [finding.module] if finding.module else [], "codes": [finding.code]}
-    if shown.kind == Run.Kind.PREVIEW:
-        scope = {"keys": shown.modules, "codes": shown.codes}
-    start = partial(start_preview, by=request.user, decisions=[made, *_decided_in(shown)], **scope)
-    return lead_to(request, start, finding.get_absolute_url())
-
-
-def _decided_in(shown: Run, *, but_for: Collection[str] = ()) -> list[dict[str, Any]]:
+def decided_in(shown: Run, *, but_for: Collection[str] = ()) -> list[dict[str, Any]]:
     """What a preview carries out, but for what was decided of all that these checks leave."""
     decisions = shown.decisions if shown.kind == Run.Kind.PREVIEW else []
     return [each for each in decisions if each["only"] or each["code"] not in but_for]

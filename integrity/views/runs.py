@@ -13,17 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.views.exports import send_file
 from crm.pages import came_from, page_of, render_page
-from integrity.access import get_finding_for, get_run_for
-from integrity.cause import cause_of
+from integrity.access import get_run_for
 from integrity.checks import checks
-from integrity.decisions import advice_for
-from integrity.forms import DecisionForm
 from integrity.models import Finding, Run
 from integrity.naming import told
 from integrity.overview import last_asked, last_scan, open_by_module
 from integrity.runs import start_run
 from integrity.views.repairs import lead_to, render_repair
-from integrity.waiting import choices_for
 
 AT_ONCE = 2000
 """So many findings are read and named at once for a file."""
@@ -70,28 +66,6 @@ def _listed(request: SignedInRequest, shown: Run) -> QuerySet[Finding]:
     if "needs_decision" in request.GET:
         found = found.filter(needs_decision=request.GET["needs_decision"] == "yes")
     return found.order_by("code", "module", "object", "object_id", "field")
-
-
-@require_safe
-@admin_page
-def finding(request: SignedInRequest, pk: int) -> HttpResponse:
-    """One row that breaks a check: what is wrong, where its rows are, and what brought it there."""
-    shown = get_finding_for(request.user, pk)
-    [(_finding, row, reason)] = told([shown])
-    cause = cause_of(shown)
-    context = {
-        "run": shown.run,
-        "finding": shown,
-        "check": checks().get(shown.code),
-        "row": row,
-        "rows_url": row.rows_url(shown.field),
-        "reason": reason,
-        "cause": cause,
-        "behind": told(cause.behind),
-        "form": DecisionForm(choices_for(shown)),
-        "advice": advice_for(shown.code, shown.hint) if shown.needs_decision else "",
-    }
-    return render_page(request, "integrity/finding.html", context)
 
 
 @require_POST

@@ -22,13 +22,14 @@ REFUSE = (
     "owner_is_final",
     "customer_is_final",
 )
-NEW = 900_001
+NEW = {"records": 900_001, "bonanza": 910_001, "memberwd": 920_001}
+"""The key of what comes new in the module, of whatever kind."""
+
 NEWCOMERS = {
-    "new": ("record", NEW),
-    "new2": ("record", NEW + 1),
-    "new_batch": ("batch", NEW),
-    "new_list": ("database", NEW),
-    "new_request": ("request", NEW),
+    "new": "record",
+    "new_batch": "batch",
+    "new_list": "database",
+    "new_request": "request",
 }
 SHARED_NEWCOMERS = {
     "new_of_memberwd": "memberwd.record",
@@ -100,10 +101,11 @@ class Plant:
 
 def place(world: World, module: Module, name: str) -> Place:
     if name in NEWCOMERS:
-        model, pk = NEWCOMERS[name]
-        return f"{module.key}.{model}", pk
+        return f"{module.key}.{NEWCOMERS[name]}", NEW[module.key]
+    if name == "new2":
+        return f"{module.key}.record", NEW[module.key] + 1
     if name in SHARED_NEWCOMERS:
-        return SHARED_NEWCOMERS[name], NEW
+        return SHARED_NEWCOMERS[name], NEW[module.key]
     return world.place(module)[name]
 
 
@@ -120,7 +122,7 @@ def tables_of(module: Module) -> dict[str, object]:
         "conflicts": '"distribution_conflict"',
         "uploads": '"distribution_upload"',
         "notices": '"notices_notice"',
-        "new": NEW,
+        "new": NEW[module.key],
     }
 
 

@@ -122,6 +122,18 @@ def test_to_whom_must_be_said_and_what_is_chosen_is_kept(desk, left):
     assert Run.objects.count() == before
 
 
+def test_of_one_finding_what_is_missing_is_said_beside_what_was_chosen(desk, left):
+    preview = posted(desk, reverse("start_preview"), module="memberwd")
+    before = Run.objects.count()
+    url = reverse("decide_one", args=[preview.findings.first().pk])
+    no_receiver, nothing = desk.post(url, {"choice": "transfer"}), desk.post(url, {})
+    assert (no_receiver.status_code, nothing.status_code) == (422, 422)
+    assert "Choose to whom." in no_receiver.content.decode()
+    assert 'value="transfer" id="choice-transfer" checked' in no_receiver.content.decode()
+    assert "Choose how it is decided." in nothing.content.decode()
+    assert Run.objects.count() == before
+
+
 @pytest.mark.parametrize("form", [{}, {"assignee_not_working-choice": ""}])
 def test_nothing_chosen_is_nothing_decided(desk, left, form):
     preview = posted(desk, reverse("start_preview"), module="memberwd")

@@ -24,7 +24,7 @@ from tests.integrity.conftest import planned_anew
 from tests.integrity.planting import Plant
 from tests.integrity.plants import PLANTS
 from tests.integrity.world import World
-from tests.template_database import server
+from tests.template_database import server, template_database
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.proof]
 
@@ -61,28 +61,42 @@ def looker() -> Iterator[Any]:
 
 
 @contextmanager
-def as_it_is() -> Iterator[Any]:
-    """Keeps a copy of the database; what it yields puts it back."""
-    name = connection.settings_dict["NAME"]
-    kept = f"{name}_kept"
-
-    def copy(source: str, target: str) -> None:
+def database_of_its_own() -> Iterator[str]:
+    """Its name. PostgreSQL copies only a database that nobody is connected to, and to that of the tests others are."""
+    usual = connection.settings_dict["NAME"]
+    name = f"{usual}_own"
+    copy(template_database(), name)
+    connection.settings_dict["NAME"] = name
+    try:
+        yield name
+    finally:
         connection.close()
-        with server() as maintenance:
-            maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
-            maintenance.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                    sql.Identifier(target), sql.Identifier(source)
-                )
-            )
+        connection.settings_dict["NAME"] = usual
+        drop(name)
 
+
+@contextmanager
+def as_it_is(name: str) -> Iterator[Any]:
+    """Keeps a copy of that database; what it yields puts it back."""
+    kept = f"{name}_kept"
     copy(name, kept)
     try:
         yield lambda: copy(kept, name)
     finally:
-        copy(kept, name)
-        with server() as maintenance:
-            maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(kept)))
+        drop(kept)
+
+
+def copy(source: str, target: str) -> None:
+    connection.close()
+    drop(target)
+    with server() as maintenance:
+        text = "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy"
+        maintenance.execute(sql.SQL(text).format(sql.Identifier(target), sql.Identifier(source)))
+
+
+def drop(name: str) -> None:
+    with server() as maintenance:
+        maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def kinds() -> Iterator[tuple[Module, Plant]]:
@@ -94,29 +108,30 @@ def kinds() -> Iterator[tuple[Module, Plant]]:
 
 @pytest.mark.slow("each kind of damage is done to a database of its own, and another process looks at it")
 def test_what_a_repair_says_is_what_another_process_finds():
-    with transaction.atomic():
-        planned_anew()
-        world = World()
     asked = 0
-    with as_it_is() as put_back, looker() as look:
-        for module, plant in kinds():
-            with transaction.atomic():
-                plant.sow(world, module)
-            damaged = look()
-            done = work_run(make_run(by=world.admin, origin="page", kind=Run.Kind.REPAIR))
-            report = repair_report(done)
-            assert done.proof, (plant.name, report)
-            after = look()
-            assert (after["state"], after["error"]) == ("finished", ""), plant.name
-            found = {tuple(each) for each in after["found"]}
-            places = ("code", "module", "object", "object_id", "field")
-            assert found == set(done.proof.findings.values_list(*places)), plant.name
-            assert report["found"] == len(damaged["found"]), plant.name
-            assert report["needs_decision"] + report["remaining"] == len(found), plant.name
-            assert report["repaired"] == len({tuple(each) for each in damaged["found"]} - found), plant.name
-            page = browser_of(world.admin).get(done.get_absolute_url()).content.decode()
-            assert ("Nothing remains" in page) == (not found), plant.name
-            assert ("Not everything is right yet" in page) == bool(found), plant.name
-            asked += 1
-            put_back()
+    with database_of_its_own() as database:
+        with transaction.atomic():
+            planned_anew()
+            world = World()
+        with as_it_is(database) as put_back, looker() as look:
+            for module, plant in kinds():
+                with transaction.atomic():
+                    plant.sow(world, module)
+                damaged = look()
+                done = work_run(make_run(by=world.admin, origin="page", kind=Run.Kind.REPAIR))
+                report = repair_report(done)
+                assert done.proof, (plant.name, report)
+                after = look()
+                assert (after["state"], after["error"]) == ("finished", ""), plant.name
+                found = {tuple(each) for each in after["found"]}
+                places = ("code", "module", "object", "object_id", "field")
+                assert found == set(done.proof.findings.values_list(*places)), plant.name
+                assert report["found"] == len(damaged["found"]), plant.name
+                assert report["needs_decision"] + report["remaining"] == len(found), plant.name
+                assert report["repaired"] == len({tuple(each) for each in damaged["found"]} - found), plant.name
+                page = browser_of(world.admin).get(done.get_absolute_url()).content.decode()
+                assert ("Nothing remains" in page) == (not found), plant.name
+                assert ("Not everything is right yet" in page) == bool(found), plant.name
+                asked += 1
+                put_back()
     assert asked >= len(PLANTS)

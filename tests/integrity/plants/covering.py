@@ -218,7 +218,7 @@ PLANTS = {
     "conflict_log_mismatch": [
         Plant(
             "of a module that there is not",
-            "UPDATE {conflicts} SET module = 'nowhere' WHERE id = {log_of_conflict}",
+            "UPDATE {conflicts} SET module = 'no {module}' WHERE id = {log_of_conflict}",
             "conflict_log_mismatch: log_of_conflict conflict",
             GUARDS_OFF,
             waits="conflict_log_mismatch",

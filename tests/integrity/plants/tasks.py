@@ -16,11 +16,12 @@ PLANTS = {
             "INSERT INTO {notices} (id, user_id, kind, text, url, about, created_at) VALUES ({new}, {admin}, "
             "'reservation_asked', 'x', '', 'reservation/{active}/', now())",
             "alert_stale: new_notice",
+            fits=once,
         ),
         Plant(
             "of what there never was",
             "INSERT INTO {notices} (id, user_id, kind, text, url, about, created_at) VALUES ({new}, {admin}, "
-            "'request_made', 'x', '', 'anything', now())",
+            "'request_made', 'x', '', 'anything/{module}', now())",
             "alert_stale: new_notice",
         ),
         Plant(
