@@ -49,6 +49,10 @@ REFUSE_CHANGED = """
     WHERE u.object = %(object)s AND u.row_hash IS DISTINCT FROM coalesce(
         (SELECT md5(to_jsonb(m)::text) FROM "{table}" m WHERE m."{pk}" = u.object_id), '')
 """
+REFUSE_COUNTED = """
+    UPDATE integrity_undo u SET refused = %(why)s FROM "{table}" m
+    WHERE u.refused = '' AND u.object = %(object)s AND m."{pk}" = u.object_id AND NOT to_jsonb(m) @> u.before
+"""
 MINE = "integrity_undo u WHERE u.object = %(object)s AND u.refused = '' AND u.is_silent = %(silent)s"
 ONE = " AND (%(one)s::bigint IS NULL OR u.object_id = %(one)s)"
 
@@ -207,10 +211,12 @@ def _balance(ground: Ground, repaired: Run, context: Any) -> None:
             ground.touch(model, _owners(ground, module.Record, model))
     counts.batches(ground)
     counts.databases(ground)
-    ground.execute(
-        "UPDATE integrity_undo SET refused = %s WHERE refused = '' AND (object LIKE %s OR object LIKE %s)",
-        [_("Not all that it counts could be undone: it was counted."), "%.batch", "%.database"],
-    )
+    why = _("Not all that it counts could be undone: it was counted.")
+    for module in modules():
+        for model in (module.Batch, module.Database):
+            names = {"table": model._meta.db_table, "pk": model._meta.pk.column}
+            values = {"object": model._meta.label_lower, "why": why}
+            ground.execute(REFUSE_COUNTED.format(**names), values)
 
 
 def _owners(ground: Ground, record: Any, model: Any) -> Iterator[int]:

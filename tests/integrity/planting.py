@@ -39,6 +39,9 @@ SHARED_NEWCOMERS = {
     "new_schedule": "django_q.schedule",
 }
 
+OF_A_KEY = {"missing_reference", "batch_owner_mismatch", "replacement_broken", "stuck_request", "request_without_batch"}
+"""The checks that name what a foreign key forbids."""
+
 Finding = tuple[str, str, int]
 """The check, and the row that it names."""
 
@@ -83,6 +86,11 @@ class Plant:
     @property
     def codes(self) -> list[str]:
         return [part.partition(":")[0].strip() for part in self.finds.split(";")]
+
+    @property
+    def is_past_the_keys(self) -> bool:
+        """It writes what a foreign key forbids to everybody, an undo too."""
+        return self.triggers == OFF and bool(OF_A_KEY & set(self.codes))
 
     def sow(self, world: World, module: Module) -> set[Finding]:
         """Does the damage; exactly what must be found."""
