@@ -1,14 +1,18 @@
 """Damage by raw SQL: how a plant is written, how it is sown, and which rows the health check must name for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TypeVar
 
 import pgtrigger
 
 from crm.registry import Module
 from tests.distribution.sql import ask, run
 from tests.integrity.world import Place, World
+
+T = TypeVar("T")
 
 ON, GUARDS_OFF, OFF = "on", "guards off", "off"
 """Our triggers: all at work; without those that refuse; none at all, as a replica that takes rows over."""
@@ -105,6 +109,14 @@ class Plant:
             else:
                 found |= {(code, *place(world, module, name)) for name in places.split()}
         return found
+
+
+def side_by_side(pairs: Iterable[tuple[Module, T]]) -> list[tuple[tuple[Module, T], ...]]:
+    """Several that can be done at once: of each module one, for as long as there are."""
+    queues: dict[str, list[tuple[Module, T]]] = {}
+    for module, each in pairs:
+        queues.setdefault(module.key, []).append((module, each))
+    return [tuple(filter(None, several)) for several in zip_longest(*queues.values())]
 
 
 def place(world: World, module: Module, name: str) -> Place:

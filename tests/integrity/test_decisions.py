@@ -72,11 +72,19 @@ def decided(world: World, chosen: list[str], kind: str = Run.Kind.REPAIR, **scop
     return work_run(make_run(by=world.admin, origin="page", kind=kind, decisions=decisions, **scope))
 
 
-@pytest.mark.parametrize(
-    ("code", "name", "chosen", "where", "becomes"),
-    DECIDED,
-    ids=[f"{name}-{'+'.join(chosen)}" for _c, name, chosen, *_ in DECIDED],
-)
+# `make test` decides about each check once, `make proof` in all other ways.
+EACH = [
+    pytest.param(
+        *case,
+        id=f"{name}-{'+'.join(chosen)}",
+        marks=[pytest.mark.proof] if code in {earlier[0] for earlier in DECIDED[:number]} else [],
+    )
+    for number, case in enumerate(DECIDED)
+    for code, name, chosen, *_rest in [case]
+]
+
+
+@pytest.mark.parametrize(("code", "name", "chosen", "where", "becomes"), EACH)
 def test_what_is_decided_is_done_proved_and_undone(world: World, code, name, chosen, where, becomes):
     plant = next(each for each in PLANTS[code] if each.name == name)
     fitting = [module for module in modules() if plant.fits(module)]

@@ -1,7 +1,7 @@
 """Of every plant: what repair says it changes is what changes, what it says is gone is gone, and a second one rests."""
 
+from collections import Counter
 from collections.abc import Iterable
-from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from integrity.models import Run
 from integrity.reports import not_undone
 from integrity.runs import make_run, work_run
 from tests.distribution.sql import ask, run
-from tests.integrity.planting import Plant
+from tests.integrity.planting import Plant, side_by_side
 from tests.integrity.plants import PLANTS
 from tests.integrity.test_contract import dump, found_by
 from tests.integrity.world import World
@@ -27,15 +27,13 @@ Sown = tuple[tuple[Module, Plant], ...]
 
 
 def at_once(several: Iterable[Plant]) -> list[Sown]:
-    plants = list(several)
-    alone = [plant for plant in plants if plant.is_past_the_keys]
-    found: list[Sown] = [((next(filter(plant.fits, modules())), plant),) for plant in alone]
-    queues: dict[str, list[tuple[Module, Plant]]] = {module.key: [] for module in modules()}
-    plants = [plant for plant in plants if plant not in alone]
-    for plant in sorted(plants, key=lambda plant: sum(plant.fits(module) for module in modules())):
-        module = min(filter(plant.fits, modules()), key=lambda module: len(queues[module.key]))
-        queues[module.key].append((module, plant))
-    return found + [tuple(filter(None, each)) for each in zip_longest(*queues.values())]
+    plants = sorted(several, key=lambda plant: sum(plant.fits(module) for module in modules()))
+    alone = [((next(filter(plant.fits, modules())), plant),) for plant in plants if plant.is_past_the_keys]
+    pairs: list[tuple[Module, Plant]] = []
+    for plant in [plant for plant in plants if not plant.is_past_the_keys]:
+        taken = Counter(module.key for module, _plant in pairs)
+        pairs.append((min(filter(plant.fits, modules()), key=lambda module: taken[module.key]), plant))
+    return [*alone, *side_by_side(pairs)]
 
 
 def name_of(sown: Sown) -> str:

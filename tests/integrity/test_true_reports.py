@@ -14,15 +14,14 @@ import pytest
 from django.db import connection, transaction
 from psycopg import sql
 
-from crm.registry import Module, modules
 from integrity.models import Run
 from integrity.reports import repair_report
 from integrity.runs import make_run, work_run
 from tests.conftest import browser_of
 from tests.distribution.processes import manage
 from tests.integrity.conftest import planned_anew
-from tests.integrity.planting import Plant
 from tests.integrity.plants import PLANTS
+from tests.integrity.test_repair import at_once, name_of
 from tests.integrity.world import World
 from tests.template_database import server, template_database
 
@@ -99,13 +98,6 @@ def drop(name: str) -> None:
         maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def kinds() -> Iterator[tuple[Module, Plant]]:
-    for place, plants in enumerate(PLANTS.values()):
-        for number, plant in enumerate(plants[:SOME]):
-            fitting = [module for module in modules() if plant.fits(module)]
-            yield fitting[(place + number) % len(fitting)], plant
-
-
 @pytest.mark.slow("each kind of damage is done to a database of its own, and another process looks at it")
 def test_what_a_repair_says_is_what_another_process_finds():
     asked = 0
@@ -114,24 +106,26 @@ def test_what_a_repair_says_is_what_another_process_finds():
             planned_anew()
             world = World()
         with as_it_is(database) as put_back, looker() as look:
-            for module, plant in kinds():
+            for sown in at_once(plant for plants in PLANTS.values() for plant in plants[:SOME]):
                 with transaction.atomic():
-                    plant.sow(world, module)
+                    for module, plant in sown:
+                        plant.sow(world, module)
+                name = name_of(sown)
                 damaged = look()
                 done = work_run(make_run(by=world.admin, origin="page", kind=Run.Kind.REPAIR))
                 report = repair_report(done)
-                assert done.proof, (plant.name, report)
+                assert done.proof, (name, report)
                 after = look()
-                assert (after["state"], after["error"]) == ("finished", ""), plant.name
+                assert (after["state"], after["error"]) == ("finished", ""), name
                 found = {tuple(each) for each in after["found"]}
                 places = ("code", "module", "object", "object_id", "field")
-                assert found == set(done.proof.findings.values_list(*places)), plant.name
-                assert report["found"] == len(damaged["found"]), plant.name
-                assert report["needs_decision"] + report["remaining"] == len(found), plant.name
-                assert report["repaired"] == len({tuple(each) for each in damaged["found"]} - found), plant.name
+                assert found == set(done.proof.findings.values_list(*places)), name
+                assert report["found"] == len(damaged["found"]), name
+                assert report["needs_decision"] + report["remaining"] == len(found), name
+                assert report["repaired"] == len({tuple(each) for each in damaged["found"]} - found), name
                 page = browser_of(world.admin).get(done.get_absolute_url()).content.decode()
-                assert ("Nothing remains" in page) == (not found), plant.name
-                assert ("Not everything is right yet" in page) == bool(found), plant.name
-                asked += 1
+                assert ("Nothing remains" in page) == (not found), name
+                assert ("Not everything is right yet" in page) == bool(found), name
+                asked += len(sown)
                 put_back()
     assert asked >= len(PLANTS)
