@@ -1,5 +1,33 @@
-"""The error that services raise for a user."""
+"""The error that services raise for a user, and what those of the database mean to one."""
+
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext_lazy
+
+OTHERS_AT_WORK = gettext_lazy("Others are working on these records at this moment. Nothing was changed; try again.")
+
+BUSY = {"40P01", "40001", "55P03"}
+"""PostgreSQL's words for: deadlock, serialization failure, lock not available in time."""
+
+LOST = ("08", "53", "57P")
+"""How its words begin for: no connection; out of connections, memory or disk; it is being stopped or started."""
 
 
 class Refused(Exception):
     """A service will not do what was asked, and nothing was changed. The message is for the user."""
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Others held the rows for too long; nothing was changed, and trying again helps."""
+    return isinstance(error, OperationalError) and _sqlstate(error) in BUSY
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """The database cannot be reached, or takes nothing in."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    # Who never got through to PostgreSQL has no word of it.
+    return _sqlstate(error).startswith(LOST) or not _sqlstate(error)
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(error.__cause__, "sqlstate", "") or ""

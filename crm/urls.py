@@ -2,6 +2,8 @@
 
 from django.urls import include, path
 
+handler500 = "crm.home.failures.server_error"
+
 urlpatterns = [
     path("", include("crm.home.urls")),
     path("accounts/", include("crm.accounts.sign_in_urls")),

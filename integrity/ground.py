@@ -18,12 +18,10 @@ import pgtrigger
 from django.apps import apps
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Model
-from django.utils.translation import gettext as _
-from psycopg import errors
 
 from crm.accounts.models import User
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.errors import Refused
+from crm.errors import OTHERS_AT_WORK, Refused, is_busy
 from crm.products.models import Product
 from crm.registry import modules
 from crm.reservations.covering import matches
@@ -461,10 +459,8 @@ def with_patience(work: Callable[[], None]) -> None:
             work()
             return
         except OperationalError as error:
-            busy = isinstance(error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected)
-            if not busy or connection.in_atomic_block:
+            if not is_busy(error) or connection.in_atomic_block:
                 raise
             if attempt == ATTEMPTS:
-                text = _("Others are working on these records at this moment. Nothing was changed; try again.")
-                raise Refused(text) from error
+                raise Refused(str(OTHERS_AT_WORK)) from error
             time.sleep(min(0.1 * attempt, 1))

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -160,8 +161,21 @@ def look(*, by: User) -> datetime | None:
     """
     now = timezone.now()
     new_look = Q(looked_at=None) | Q(looked_at__lt=now - A_LOOK)
-    User.objects.filter(new_look, pk=by.pk).update(looked_before=F("looked_at"), looked_at=now)
+    with transaction.atomic():
+        _if_free(User.objects.filter(new_look, pk=by.pk)).update(looked_before=F("looked_at"), looked_at=now)
     return User.objects.values_list("looked_before", flat=True).get(pk=by.pk)
+
+
+def note_sign_in(*, user: User, **_signal: Any) -> None:
+    """When they signed in last."""
+    with transaction.atomic():
+        _if_free(User.objects.filter(pk=user.pk)).update(last_login=timezone.now())
+
+
+def _if_free(people: QuerySet[User]) -> QuerySet[User]:
+    """Those whom nobody is changing at this moment: who reads or signs in waits for nobody, and does without a note."""
+    free = people.order_by().select_for_update(skip_locked=True, no_key=True)
+    return User.objects.filter(pk__in=free.values("pk"))
 
 
 def unlock_person(*, person: User, by: User | None) -> User:

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from django import forms
 from django.contrib import messages
 from django.db import OperationalError, transaction
-from django.utils.translation import gettext as _
 
 from crm.accounts.access import SignedInRequest
 from crm.distribution.submissions import AlreadySent, claim_submission
-from crm.errors import Refused
-
-BUSY = {"40P01", "40001", "55P03"}
-"""PostgreSQL's words for: deadlock, serialization failure, lock not available in time."""
+from crm.errors import OTHERS_AT_WORK, Refused, is_busy
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,9 @@ def refused_when_busy() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") not in BUSY:
+        if not is_busy(error):
             raise
-        text = _("Others are working on these records at this moment. Nothing was changed; try again.")
-        raise Refused(text) from error
+        raise Refused(str(OTHERS_AT_WORK)) from error
 
 
 def attempt(request: SignedInRequest, form: forms.Form, work: Callable[[], Done | str]) -> bool:
