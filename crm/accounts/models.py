@@ -58,7 +58,7 @@ UserManager = BaseUserManager.from_queryset(UserQuerySet)
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["password", "last_login", "looked_at", "looked_before"],
+    exclude=["password", "last_login", "looked_at", "looked_before", "link_number"],
 )
 class User(AbstractBaseUser):
     """A person. People are deactivated and never deleted, so that history keeps its names."""
@@ -82,6 +82,8 @@ class User(AbstractBaseUser):
     looked_at = models.DateTimeField(null=True, blank=True)
     """When the person last looked at what is new; `looked_before`: the same for the time before (services.look)."""
     looked_before = models.DateTimeField(null=True, blank=True)
+    link_number = models.PositiveIntegerField(default=0, db_default=0)
+    """How many links to set a password were made for the person: the newest alone works (password_links)."""
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"

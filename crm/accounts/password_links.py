@@ -1,6 +1,7 @@
 """Links to set a password: for the invited, and for those who have forgotten theirs.
 
-A link works once, for PASSWORD_RESET_TIMEOUT seconds, and only while the person is active.
+A link works once, for PASSWORD_RESET_TIMEOUT seconds, and only while the person is active and has the role for which it
+was made, and no newer one was made.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.mail import send_mail
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django_q.tasks import async_task
@@ -21,12 +23,19 @@ class PasswordLinkTokens(PasswordResetTokenGenerator):
     """Django's tokens, which a new password, a sign-in or another email address makes invalid. Not the library's:
     those copy the address into a table of its own, where an old one would go on receiving links."""
 
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        return f"{super()._make_hash_value(user, timestamp)}{user.role}{user.link_number}"
+
     def check_token(self, user: Any, token: str | None) -> bool:
         return user is not None and user.is_active and super().check_token(user, token)
 
 
 def make_link(person: User, *, site: str) -> str:
-    """A fresh link for `person`; `site` is where Fifty is served, such as "https://crm.example.com/"."""
+    """A fresh link for `person`, in place of all earlier ones; `site` is where Fifty is served, such as
+    "https://crm.example.com/".
+    """
+    User.objects.filter(pk=person.pk).update(link_number=F("link_number") + 1)
+    person = User.objects.get(pk=person.pk)
     parts = {"uidb36": user_pk_to_url_str(person), "key": PasswordLinkTokens().make_token(person)}
     return urljoin(site, reverse("account_reset_password_from_key", kwargs=parts))
 

@@ -12,8 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from crm.distribution.columns import Cell, Column, cells_of, fields_of
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from crm.distribution.formulas import neutral
 
 MOST_XLSX_ROWS = 100_000
 """A workbook is written before it is sent, which takes some seconds for so many; a CSV file has no such end."""
@@ -22,15 +21,6 @@ MOST_CELL_CHARACTERS = 32_767
 """Excel opens no longer cell."""
 
 ROWS_AT_ONCE = 2000
-
-
-def neutral(cell: str) -> str:
-    """The cell so that a spreadsheet takes it for text: a formula gets an apostrophe in front (CWE-1236).
-
-    A phone that begins with + keeps its look: there is nothing to compute in digits after one sign.
-    """
-    is_number = cell[:1] in ("+", "-") and cell[1:].replace(" ", "").isdigit()
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) and not is_number else cell
 
 
 def read_cells(rows: QuerySet, columns: Sequence[Column]) -> Iterator[list[Cell]]:

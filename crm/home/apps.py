@@ -7,3 +7,4 @@ class HomeConfig(AppConfig):
 
     def ready(self) -> None:
         from crm import tasks  # noqa: F401 (has every task show that it runs)
+        from crm.home import deploy_checks  # noqa: F401 (registers them)

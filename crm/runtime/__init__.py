@@ -47,8 +47,10 @@ def ensure_database() -> Lease | None:
 
 
 def is_configured() -> bool:
-    """Whether anybody has said how to run: with a secret, or in demo mode."""
-    return bool(os.environ.get("DEMO") or os.environ.get("SECRET_KEY"))
+    """Whether anybody has said how to run: with a secret, in demo mode, or with a database of their own, into which no
+    demo is put unasked.
+    """
+    return any(os.environ.get(name) for name in ("DEMO", "SECRET_KEY", "DATABASE_URL"))
 
 
 def use_demo_defaults() -> None:

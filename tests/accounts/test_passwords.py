@@ -57,6 +57,21 @@ def test_an_unknown_address_gets_the_same_answer_and_no_mail(staff, ask):
     assert [message.to for message in mail.outbox] == [["sari@example.com"]]
 
 
+def test_a_newer_link_ends_the_older_ones(staff):
+    older, newer = [password_links.make_link(staff, site="http://testserver/") for _number in range(2)]
+    assert "token_fail" in set_password(older).context
+    assert set_password(newer).status_code == 302
+
+
+@pytest.mark.parametrize("role", ["admin", "owner"])
+def test_a_link_does_not_open_a_higher_rank(staff, owner, role):
+    link = password_links.make_link(staff, site="http://testserver/")
+    services.change_role(person=staff, role=role, by=owner)
+    assert "token_fail" in set_password(link).context
+    staff.refresh_from_db()
+    assert not staff.check_password(NEW)
+
+
 def test_no_link_lies_in_the_table_of_tasks(staff):
     from django_q.models import OrmQ
 

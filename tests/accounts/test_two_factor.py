@@ -1,4 +1,5 @@
 import time
+from datetime import UTC, datetime
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -7,6 +8,7 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from time_machine import travel
 
 from tests.accounts.conftest import PASSWORD
 
@@ -62,6 +64,26 @@ def test_password_and_code_sign_in(staff, with_totp, enter, is_signed_in):
     enter("sari", client=client)
     assert client.post(reverse("mfa_authenticate"), {"code": code_of()}).url == reverse("home")
     assert is_signed_in(client)
+
+
+def test_a_code_signs_in_once_however_long_it_is_good(staff, with_totp, enter, is_signed_in):
+    with_totp(staff)
+    begin = 1_800_000_000
+    with travel(datetime.fromtimestamp(begin, UTC), tick=False):
+        code = code_of()
+        client = Client()
+        enter("sari", client=client)
+        client.post(reverse("mfa_authenticate"), {"code": code})
+        assert is_signed_in(client)
+    with travel(datetime.fromtimestamp(begin + 45, UTC), tick=False):
+        for again in (code, f"{code[:3]} {code[3:]}"):
+            other = Client()
+            enter("sari", client=other)
+            answer = other.post(reverse("mfa_authenticate"), {"code": again})
+            assert "was used before" in answer.content.decode()
+            assert not is_signed_in(other)
+        other.post(reverse("mfa_authenticate"), {"code": code_of()})
+        assert is_signed_in(other)
 
 
 def test_a_recovery_code_signs_in_once(staff, with_totp, enter, is_signed_in):

@@ -2,12 +2,13 @@
 
 import csv
 import io
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -215,6 +216,34 @@ def actions_on_5000() -> Iterator[Seconds]:
     yield Seconds("undoing that", once(lambda: undo(module=MEMBER_WD, key=recalled[0].undo, by=admin)), 3.0)
 
 
+def transferring_120000() -> Iterator[Seconds]:
+    """A big part of a list to another staff member, in seconds; and how long that one waits for a page meanwhile."""
+    admin, receiver = people()
+    make_database(1_000_000, team=team_of(50))
+    settle()
+    ids = list(MEMBER_WD.Record.objects.assigned().order_by("pk").values_list("pk", flat=True)[:120_000])
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(receiver)
+    _get(client, reverse("today"))
+    seconds: list[float] = []
+
+    def hand_over() -> None:
+        records = MEMBER_WD.Record.objects.with_ids(ids)
+        seconds.append(once(lambda: transfer_records(records=records, to=receiver, by=admin)))
+        connections.close_all()
+
+    handing_over = threading.Thread(target=hand_over)
+    handing_over.start()
+    waits = []
+    while handing_over.is_alive():
+        waits.append(once(lambda: _get(client, reverse("today"))))
+    handing_over.join()
+    if MEMBER_WD.Record.objects.held_by(receiver).count() != len(ids):
+        raise RuntimeError("not all were handed over")
+    yield Seconds("transferring 120,000 of 1,000,000", seconds[0], 10.0)
+    yield Seconds("the longest wait for their Today meanwhile", max(waits), 2.0)
+
+
 def reservations() -> Iterator[Result | Seconds]:
     """One reservation that becomes active and is released, with 10,000 records in the tables and with 1,000,000; and
     1,000 entered at once there. Half of the records are with a team, and 2,000 other customers are reserved.
@@ -357,6 +386,7 @@ CASES = [
     assign_50,
     pages,
     actions_on_5000,
+    transferring_120000,
     reservations,
     recalling_covered,
     undoing_an_import,

@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm.distribution.assignment import assign_random
-from crm.distribution.exports import csv_lines, neutral, xlsx_file
+from crm.distribution.exports import csv_lines, xlsx_file
+from crm.distribution.formulas import neutral
 from crm.distribution.work import note_outcome
 from crm.figures import get_figure
 from tests.distribution.sql import ask

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('deactivated_at', models.DateTimeField(blank=True, null=True)),
                 ('looked_at', models.DateTimeField(blank=True, null=True)),
                 ('looked_before', models.DateTimeField(blank=True, null=True)),
+                ('link_number', models.PositiveIntegerField(db_default=0, default=0)),
             ],
             options={
                 'ordering': ['name', 'username'],

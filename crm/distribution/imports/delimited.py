@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from crm.distribution.formulas import original
 from crm.distribution.imports.contract import Limits, UnreadableFile
 from crm.distribution.imports.sniffing import HEAD_BYTES
 from crm.distribution.imports.vocabulary import count_known
@@ -112,7 +113,8 @@ class DelimitedRows:
                 for number, record in enumerate(reader, 1):
                     if self._ended:
                         raise _unclosed_quote(first_line)
-                    yield number, record
+                    # A list that was exported here, or by another with care, is again what it was.
+                    yield number, [original(cell) for cell in record] if "'" in "".join(record) else record
                     first_line = reader.line_num + 1
             except csv.Error as error:
                 raise _endless_cell(first_line, self._limits.max_cell_characters) from error

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.access import get_database_for, get_upload_for
-from crm.distribution.exports import neutral
 from crm.distribution.forms import OnceForm
+from crm.distribution.formulas import neutral
 from crm.distribution.imports.forms import ReadingForm, UploadForm
 from crm.distribution.imports.mapping import Mapping
 from crm.distribution.imports.models import Upload
