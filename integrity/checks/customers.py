@@ -14,7 +14,7 @@ from crm.identity import customer_key_sql
 from crm.phones import phone_key, plain_mobile
 from crm.registry import Module, modules
 from crm.reservations.models import Reservation
-from integrity.check import WARNING, Check, Look, Row, everywhere, names_of, shared
+from integrity.check import WARNING, Check, Look, Row, everywhere, names_of, rarely, shared
 
 CHECKS = [
     Check(
@@ -46,15 +46,16 @@ CHECKS = [
 # PostgreSQL passes over the ids of plain letters, and the phones that are written as nearly all are, with the keys that
 # belong to them; the others are few, and looked at one by one.
 CANDIDATES = """
-    SELECT r.id, r.phone, r.phone_key, r.customer_key, {customer_key} AS expected
-    FROM "{table}" r
-    WHERE NOT (r.customer_key = upper(r.customer_id) AND r.customer_key ~ '^[!-~]+$')
-              AND r.customer_key IS DISTINCT FROM {customer_key}
-          OR r.customer_key IS NULL
-          OR r.phone = '' AND r.phone_key IS NOT NULL
-          OR r.phone <> '' AND (r.phone_key = %(country)s || substr(r.phone, %(after)s) AND r.phone ~ %(shape)s)
-             IS NOT TRUE
+    SELECT r.id, r.phone, r.phone_key, r.customer_key, {customer_key} AS expected FROM "{table}" r WHERE {suspect}
 """
+SUSPECT = rarely("""
+    NOT (r.customer_key = upper(r.customer_id) AND r.customer_key ~ '^[!-~]+$')
+        AND r.customer_key IS DISTINCT FROM {customer_key}
+    OR r.customer_key IS NULL
+    OR r.phone = '' AND r.phone_key IS NOT NULL
+    OR r.phone <> '' AND (r.phone_key = %(country)s || substr(r.phone, %(after)s) AND r.phone ~ %(shape)s)
+       IS NOT TRUE
+""")
 AT_ONCE = 5000
 
 
@@ -74,9 +75,9 @@ def _candidates(model: type[Model]) -> Iterator[tuple[int, str, str | None, str 
     whose phones are all written oddly does not fill the memory.
     """
     country, prefix, mobile = plain_mobile(settings.PHONE_REGION)
-    query = CANDIDATES.format(
-        customer_key=customer_key_sql("r.customer_id").replace("%", "%%"), table=model._meta.db_table
-    )
+    key = customer_key_sql("r.customer_id").replace("%", "%%")
+    suspect = SUSPECT.format(customer_key=key)
+    query = CANDIDATES.format(customer_key=key, table=model._meta.db_table, suspect=suspect)
     values: dict[str, str | int] = {"country": country, "after": len(prefix) + 1, "shape": f"^{prefix}(?:{mobile})$"}
     name = f"drift_{uuid4().hex}"
     with connection.cursor() as cursor:
