@@ -99,8 +99,8 @@ def _ask(run: Run, look: Look, results: Sequence[Result], before: dict[tuple[str
         result.seconds += seconds / len(results)
 
 
-MEMORY = "64MB"
-"""What a look may use for each table of its own: with the default, lists of a million are compared on the disk."""
+MEMORY = "96MB"
+"""What a look may use for each table of its own: with less, lists of a million are compared on the disk."""
 
 HELPERS = 1
 """Processes that may help with a look: whoever works meanwhile has the others."""
