@@ -20,8 +20,10 @@ from crm.accounts.models import User
 
 
 class PasswordLinkTokens(PasswordResetTokenGenerator):
-    """Django's tokens, which a new password, a sign-in or another email address makes invalid. Not the library's:
-    those copy the address into a table of its own, where an old one would go on receiving links."""
+    """Django's tokens, which a new password, a noted sign-in (services.note_sign_in) or another email address makes
+    invalid. Not the library's: those copy the address into a table of its own, where an old one would go on receiving
+    links.
+    """
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}{user.role}{user.link_number}"
