@@ -1,9 +1,15 @@
 """The error that services raise for a user, and what those of the database mean to one."""
 
+import errno
+
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext_lazy
 
 OTHERS_AT_WORK = gettext_lazy("Others are working on these records at this moment. Nothing was changed; try again.")
+
+DISK_FULL = gettext_lazy(
+    "The server’s disk is full, so it cannot take this in. Nothing was saved. Please tell whoever runs the server."
+)
 
 BUSY = {"40P01", "40001", "55P03"}
 """PostgreSQL's words for: deadlock, serialization failure, lock not available in time."""
@@ -27,6 +33,11 @@ def is_lost(error: BaseException | None) -> bool:
         return False
     # Who never got through to PostgreSQL has no word of it.
     return _sqlstate(error).startswith(LOST) or not _sqlstate(error)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Of this machine; that of the database is a lost one."""
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -4,13 +4,14 @@ A piece is a template partial named for the id of the element it renders. htmx s
 will replace; if the view offers that piece, only the piece is sent.
 """
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
@@ -18,6 +19,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 ROWS_PER_PAGE = 50
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class HtmxRequest(HttpRequest):
@@ -98,6 +101,18 @@ class _CountedPaginator(Paginator):
         last = min(first + self.per_page, self.count)
         rows = self.object_list.reverse()[self.count - last : self.count - first]
         return Page(list(rows)[::-1], number, self)
+
+
+def takes_files(most_bytes: int) -> Callable[[View], View]:
+    """The outermost decorator of a page to which files of so many bytes can be sent. The web server takes in as much
+    (crm.web), and for other pages less.
+    """
+
+    def decorate(view: View) -> View:
+        view.file_bytes = most_bytes  # type: ignore[attr-defined]
+        return view
+
+    return decorate
 
 
 def page_of(request: HttpRequest, rows: QuerySet, *, total: int | None = None, number: int | None = None) -> Page:

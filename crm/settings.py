@@ -302,6 +302,10 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 
 UPLOAD_MAX_BYTES = bounded_int("UPLOAD_MAX_MB", default=150, low=1, high=1000) * 1_000_000
 UPLOAD_MAX_ROWS = bounded_int("UPLOAD_MAX_ROWS", default=1_000_000, low=1, high=5_000_000)
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "crm.distribution.imports.nameless.NamelessFileUploadHandler",
+]
 # A bulk action over a page of records posts one id a record.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
@@ -398,5 +402,8 @@ LOGGING = {
         "django.request": {"level": "CRITICAL"},
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"filters": ["without_traceback"]},
+        # Its information names paths; that requests wait for a thread is no news.
+        "waitress": {"level": "WARNING"},
+        "waitress.queue": {"level": "ERROR"},
     },
 }

@@ -17,7 +17,7 @@ from crm.registry import Module, modules
 from crm.reservations.models import Reservation, ReservationSettings
 from integrity.check import names_of
 from integrity.damage import DAMAGES, Damage, Past
-from integrity.ground import silenced, with_patience
+from integrity.touched import silenced, with_patience
 
 log = structlog.get_logger(__name__)
 

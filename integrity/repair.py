@@ -16,11 +16,12 @@ from crm.errors import Refused
 from crm.history import operation
 from integrity.checks import checks
 from integrity.decisions import hints_and_more
-from integrity.ground import Ground, settle_alerts, with_patience
+from integrity.ground import Ground, settle_alerts
 from integrity.models import Change, Finding, Result, Run
 from integrity.naming import named
 from integrity.repairs import STEPS
 from integrity.scan import end, run_checks, unasked
+from integrity.touched import with_patience
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from crm.notices.models import Notice
 from crm.registry import modules
 from integrity.checks import alerts
 from integrity.checks.history import kept_columns
-from integrity.ground import Ground, settle_alerts, with_patience
+from integrity.ground import Ground, settle_alerts
 from integrity.guards import put_back
 from integrity.models import Change, Run
 from integrity.repair import NotProved, look_again
@@ -25,6 +25,7 @@ from integrity.repairs import counts
 from integrity.repairs.guards import ASK_THE_ROWS
 from integrity.repairs.history import event_triggers
 from integrity.scan import end
+from integrity.touched import with_patience
 
 # The rows of the repair, each with what it was: of what several steps have changed, the earliest is kept. `is_silent`:
 # the history did not know what it was, and is not told now.

@@ -65,9 +65,8 @@ class Supervisor:
         self.prepare = Child("The preparation", [sys.executable, "-m", "crm.runtime.prepare"], 5, ROOT)
         netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.reachable_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-        gunicorn = [sys.executable, "-m", "gunicorn", "crm.wsgi:application", "--bind", netloc]
-        gunicorn += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
-        gunicorn += ["--graceful-timeout", "8", "--log-level", "warning", "--no-control-socket"]
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:crm.web", "--bind", netloc]
+        gunicorn += ["crm.wsgi:application"]
         self.web = Child("The web server", gunicorn, 10, ROOT)
         self.tasks = TaskCluster()
         self.url = f"http://{netloc.replace(host, self.reachable_host)}"

@@ -26,23 +26,29 @@ RUNNING = """
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
+# Nobody works, and nobody has just ended a task: between two tasks the second may have waited behind the first.
+NOBODY_WORKS = f"""
+    NOT EXISTS ({RUNNING}) AND NOT EXISTS (SELECT FROM django_q_task WHERE stopped > now() - %(patience)s)
+"""
+
 # `lock` is the time from which a task may be taken; taking it sets `lock` to that moment + RETRY.
-STUCK = f"""
-    EXISTS (
-      SELECT FROM django_q_ormq
-      WHERE CASE WHEN lock > now() THEN lock - %(retry)s ELSE lock END < now() - %(patience)s
-    ) AND NOT EXISTS ({RUNNING})
+STUCK = f"EXISTS (SELECT FROM django_q_ormq WHERE lock < now() - %(patience)s) AND {NOBODY_WORKS}"
+
+# Pulled, and its worker was killed: it does not run, though others have come to their end long after it was pulled. Or
+# the cluster hangs with it.
+LOST = f"""
+    lock > now() AND lock - %(retry)s < now() - %(patience)s AND id NOT IN ({RUNNING})
+    AND ({NOBODY_WORKS} OR EXISTS (SELECT FROM django_q_task WHERE stopped > lock - %(retry)s + %(patience)s))
 """
 
 # Looked at once a minute, unless the cluster's own guard hangs.
 SCHEDULES_WAIT = f"""
     EXISTS (SELECT FROM django_q_schedule WHERE repeats <> 0 AND next_run < now() - %(patience)s)
-    AND NOT EXISTS ({RUNNING})
+    AND {NOBODY_WORKS}
 """
 
-GIVE_BACK = f"""
-    UPDATE django_q_ormq SET lock = now() WHERE lock > now() AND id NOT IN ({RUNNING})
-"""  # noqa: S608  (no values are put in)
+GIVE_BACK = f"UPDATE django_q_ormq SET lock = now() WHERE lock > now() AND id NOT IN ({RUNNING})"  # noqa: S608 (ours)
+GIVE_BACK_LOST = f"UPDATE django_q_ormq SET lock = now() WHERE {LOST}"  # noqa: S608 (ours)
 
 
 def parameters(patience: timedelta = PATIENCE) -> dict[str, Any]:
@@ -51,14 +57,19 @@ def parameters(patience: timedelta = PATIENCE) -> dict[str, Any]:
 
 
 def tasks_are_stuck(database_url: str, patience: timedelta = PATIENCE) -> bool:
-    """Whether a task, pulled or not, or a schedule has waited for `patience` while nobody works.
+    """Whether a task that nobody has pulled, or a schedule, has waited for `patience` while nobody works.
 
-    Also true for the moment between two tasks if the second has waited so long behind the first: believe it when it
-    is said twice. Raises psycopg.Error.
+    Raises psycopg.Error.
     """
     with _connect(database_url) as connection:
         row = connection.execute(f"SELECT ({STUCK}) OR ({SCHEDULES_WAIT})", parameters(patience)).fetchone()
     return bool(row and row[0])
+
+
+def give_back_lost_tasks(database_url: str, patience: timedelta = PATIENCE) -> int:
+    """Offers anew the tasks whose worker was killed; how many they are. Raises psycopg.Error."""
+    with _connect(database_url) as connection:
+        return connection.execute(GIVE_BACK_LOST, parameters(patience)).rowcount
 
 
 def give_back_tasks(database_url: str) -> int:

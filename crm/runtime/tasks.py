@@ -15,7 +15,7 @@ from crm.runtime import ROOT, database_url, ensure_database, is_configured
 from crm.runtime.children import Child, say
 from crm.runtime.postgres import StartError
 from crm.runtime.stopping import Stop, stop_on_signals
-from crm.runtime.task_watch import PATIENCE, give_back_tasks, tasks_are_stuck
+from crm.runtime.task_watch import PATIENCE, give_back_lost_tasks, give_back_tasks, tasks_are_stuck
 
 WATCH_SECONDS = 0.5
 
@@ -37,6 +37,8 @@ class TaskCluster(Child):
             return
         self._looked = now
         try:
+            if given_back := give_back_lost_tasks(database_url(), self.patience):
+                say(f"Tasks whose worker was killed are offered again: {given_back}")
             seemed_stuck, self._seemed_stuck = self._seemed_stuck, tasks_are_stuck(database_url(), self.patience)
             if seemed_stuck and self._seemed_stuck:
                 self._restart()

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from crm.runtime.postgres import Cluster
-from crm.runtime.task_watch import RETRY, WORK, give_back_tasks, tasks_are_stuck
+from crm.runtime.task_watch import RETRY, WORK, give_back_lost_tasks, give_back_tasks, tasks_are_stuck
 from tests.runtime.processes import eventually, kill, query
 from tests.runtime.run import Run
 
@@ -128,6 +128,7 @@ def queue(tmp_path: Path) -> Iterator[Cluster]:
     lease = cluster.ensure()
     query(cluster, "CREATE TABLE django_q_ormq (id serial, lock timestamptz)")
     query(cluster, "CREATE TABLE django_q_schedule (repeats int, next_run timestamptz)")
+    query(cluster, "CREATE TABLE django_q_task (stopped timestamptz)")
     yield cluster
     lease.release()
     assert cluster.wait_until_stopped()
@@ -136,10 +137,12 @@ def queue(tmp_path: Path) -> Iterator[Cluster]:
 def test_who_counts_as_stuck_and_what_is_given_back(queue: Cluster) -> None:
     url = queue.database_url()
 
-    def stuck_with(*, due: int | None = None, pulled: int | None = None, schedule: int | None = None) -> bool:
+    def stuck_with(
+        *, due: int | None = None, pulled: int | None = None, schedule: int | None = None, ended: int | None = None
+    ) -> bool:
         """Each so many seconds ago."""
         with psycopg.connect(url) as connection:
-            connection.execute("TRUNCATE django_q_ormq, django_q_schedule")
+            connection.execute("TRUNCATE django_q_ormq, django_q_schedule, django_q_task")
             ago = "now() - make_interval(secs => %s)"
             if due is not None:
                 connection.execute(f"INSERT INTO django_q_ormq (lock) VALUES ({ago})", [due])
@@ -147,13 +150,22 @@ def test_who_counts_as_stuck_and_what_is_given_back(queue: Cluster) -> None:
                 connection.execute(f"INSERT INTO django_q_ormq (lock) VALUES ({ago} + %s)", [pulled, RETRY])
             if schedule is not None:
                 connection.execute(f"INSERT INTO django_q_schedule VALUES (-1, {ago})", [schedule])
+            if ended is not None:
+                connection.execute(f"INSERT INTO django_q_task VALUES ({ago})", [ended])
         return tasks_are_stuck(url)
 
     assert not stuck_with()
     assert not stuck_with(due=110, pulled=110, schedule=110), "not yet"
     assert stuck_with(due=130)
-    assert stuck_with(pulled=130)
     assert stuck_with(due=130, pulled=1), "pulled is not yet worked on"
+    assert not stuck_with(due=130, ended=1), "it waited behind one that has just ended"
+    assert not stuck_with(pulled=130), "its worker was killed; the cluster works"
+    assert give_back_lost_tasks(url) == 1
+    assert give_back_lost_tasks(url) == 0
+    assert not stuck_with(pulled=130, ended=100)
+    assert give_back_lost_tasks(url) == 0, "it may wait behind another"
+    assert not stuck_with(pulled=250, ended=100)
+    assert give_back_lost_tasks(url) == 1, "others have passed it"
     assert stuck_with(schedule=130), "its guard hangs"
     assert not stuck_with(due=5)
     assert tasks_are_stuck(url, timedelta(seconds=4)), "patience is a parameter"

@@ -42,8 +42,15 @@ class ReaderChild:
         self._waited = 0.0
 
     def __enter__(self) -> "ReaderChild":
-        request = json.dumps({**self._request, "parent": os.getpid()})
-        self._stderr = tempfile.TemporaryFile()  # a pipe that nobody reads would block the child
+        # Opened here, and handed on: it may be a file that has no name.
+        with open(self._request["path"], "rb") as file:
+            self._start(file.fileno())
+        return self
+
+    def _start(self, file: int) -> None:
+        request = json.dumps({**self._request, "path": f"/dev/fd/{file}", "parent": os.getpid()})
+        # A pipe that nobody reads would block the child.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (close() does)
         self._process = subprocess.Popen(
             [sys.executable, "-m", PROGRAM, self._mode, request],
             cwd=ROOT,
@@ -51,9 +58,9 @@ class ReaderChild:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
+            pass_fds=[file],
         )
         self._output = cast(IO[bytes], self._process.stdout)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

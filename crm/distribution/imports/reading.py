@@ -4,10 +4,10 @@ The file is parsed by a child process with limits (`reader_process.py`), so that
 process. Every way in which a file cannot be read is an `UnreadableFile`.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -160,5 +160,6 @@ class RowReader:
 
 
 def _existing(path: str | PathLike[str]) -> str:
-    """Absolute, because the child works in another directory. Raises FileNotFoundError."""
-    return str(Path(path).resolve(strict=True))
+    """Raises FileNotFoundError."""
+    os.stat(path)
+    return os.fspath(path)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from crm.distribution.imports.models import State, Upload
 from crm.distribution.imports.reading import UnreadableFile
 from crm.distribution.imports.uploads import enqueue, fail_upload, import_upload, read_upload
-from crm.errors import Refused
+from crm.errors import DISK_FULL, Refused, is_disk_full
 
 MOST_ATTEMPTS = 3
 QUIET = timedelta(minutes=1)
@@ -63,6 +63,10 @@ def _attempt(upload: Upload) -> None:
     except (UnreadableFile, Refused) as refused:
         log.info("upload refused", upload=upload.pk, reason=str(refused), detail=getattr(refused, "detail", ""))
         message = str(refused)
+    except OSError as error:
+        if is_disk_full(error):
+            message = str(DISK_FULL)
+        raise
     finally:
         progress.close()
         if message:

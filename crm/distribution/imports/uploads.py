@@ -4,7 +4,6 @@ Reading and importing are tasks; the command line does the same in one transacti
 """
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -23,6 +22,7 @@ from crm.distribution.coverage import cover_database
 from crm.distribution.imports.incoming import Incoming, Progress, Report
 from crm.distribution.imports.mapping import Mapping, suggest_mapping
 from crm.distribution.imports.models import NAME_MAX_LENGTH, State, Upload, UploadPart
+from crm.distribution.imports.nameless import nameless_file
 from crm.distribution.imports.reading import (
     ROWS_LIMITS,
     Inspection,
@@ -206,12 +206,10 @@ def enqueue(upload: Upload) -> None:
 
 @contextmanager
 def stored_file(upload: Upload) -> Iterator[Path]:
-    """The upload's content as a file for the reader, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="fifty-upload-") as directory:
-        path = Path(directory) / "content"
-        with path.open("wb") as file:
-            for content in upload.parts.order_by("number").values_list("content", flat=True).iterator(chunk_size=4):
-                file.write(content)
+    """The upload's content as a file for the reader."""
+    with nameless_file(
+        upload.parts.order_by("number").values_list("content", flat=True).iterator(chunk_size=4)
+    ) as path:
         yield path
 
 

@@ -15,9 +15,10 @@ from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.exports import csv_lines
 from crm.distribution.reserving.actions import grouped, said
 from crm.distribution.reserving.forms import AddForm, AddManyForm
+from crm.distribution.reserving.pasted import MOST_BYTES
 from crm.distribution.reserving.reports import Report, keep_report, kept_report
 from crm.distribution.views.attempt import attempt
-from crm.pages import ROWS_PER_PAGE, go_to, render_invalid, render_page
+from crm.pages import ROWS_PER_PAGE, go_to, render_invalid, render_page, takes_files
 from crm.reservations.entries import LABELS, Outcome
 from crm.reservations.entries import add_reservations as enter
 from crm.reservations.services import Effect
@@ -44,6 +45,7 @@ def add_reservation(request: SignedInRequest) -> HttpResponse:
     return render_page(request, "reservations/add.html", {"form": form})
 
 
+@takes_files(MOST_BYTES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @admin_page
 def add_reservations(request: SignedInRequest) -> HttpResponse:

@@ -1,7 +1,6 @@
 """The lines of a bulk entry: pasted text, or a file."""
 
 import re
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from crm.distribution.imports.contract import SAMPLE_ROWS
 from crm.distribution.imports.mapping import suggest_mapping
+from crm.distribution.imports.nameless import nameless_file
 from crm.distribution.imports.reading import ROWS_LIMITS, Inspection, Row, UnreadableFile, inspect_file, read_rows
 from crm.distribution.imports.vocabulary import count_known
 from crm.errors import Refused
@@ -47,10 +47,7 @@ def entries_of_file(content: Iterable[bytes], name: str) -> list[Entry]:
     """One for each row that is not blank. Raises Refused, with what is wrong, for a file that cannot be read, has too
     many rows, or does not say which column is the customer.
     """
-    with tempfile.TemporaryDirectory(prefix="fifty-upload-") as directory:
-        path = Path(directory) / "content"
-        with path.open("wb") as file:
-            file.writelines(content)
+    with nameless_file(content) as path:
         try:
             return _read(path, name)
         except UnreadableFile as error:

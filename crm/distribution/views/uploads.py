@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -26,10 +27,11 @@ from crm.distribution.imports.uploads import (
 )
 from crm.distribution.views.attempt import attempt
 from crm.errors import Refused
-from crm.pages import go_to, render_invalid, render_page
+from crm.pages import go_to, render_invalid, render_page, takes_files
 from crm.registry import Module
 
 
+@takes_files(settings.UPLOAD_MAX_BYTES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @admin_page
 def new(request: SignedInRequest, module: Module) -> HttpResponse:

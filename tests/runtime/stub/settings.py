@@ -1,5 +1,8 @@
 """Settings of the stub project."""
 
+import tempfile
+from typing import Any
+
 import environ
 
 from crm.runtime import database_url, env
@@ -21,3 +24,7 @@ Q_CLUSTER = {
     "retry": 2400,
     "poll": 0.1,
 }
+
+if env.bool("STUB_DISK_IS_FULL", default=False):
+    a_module: Any = tempfile
+    a_module.TemporaryFile = lambda *_given, **_named: open("/dev/full", "w+b")  # noqa: SIM115

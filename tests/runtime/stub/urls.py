@@ -1,4 +1,7 @@
-"""One page, which needs the database."""
+"""One page, which needs the database, one that takes files, and one that takes its time."""
+
+import time
+from typing import Any
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -11,4 +14,21 @@ def healthz(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("well")
 
 
-urlpatterns = [path("healthz", healthz)]
+def size(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(sum(len(part) for part in iter(lambda: request.read(100_000), b""))))
+
+
+def files(request: HttpRequest) -> HttpResponse:
+    return size(request)
+
+
+takes_files: Any = files
+takes_files.file_bytes = 5_000_000
+
+
+def slow(_request: HttpRequest) -> HttpResponse:
+    time.sleep(2)
+    return HttpResponse("done")
+
+
+urlpatterns = [path("healthz", healthz), path("sign-in", size), path("files", files), path("slow", slow)]
