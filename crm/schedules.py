@@ -1,11 +1,23 @@
 """What runs by the clock. Declared here, and written to the task queue after every migrate; nobody edits it there."""
 
+import time as time_module
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, close_old_connections, connection, transaction
 from django.utils import timezone
+
+from crm.errors import is_busy, is_lost
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,12 +55,63 @@ class Daily:
 
 
 SCHEDULES: list[Every | Daily] = [
+    Every("send mail that waits", "crm.accounts.outbox.send_waiting", minutes=1),
     Every("resume interrupted uploads", "crm.distribution.imports.tasks.resume_interrupted", minutes=1),
     Every("work health checks that wait", "integrity.runs.work_waiting", minutes=1),
     Daily("expire reservations", "crm.reservations.expiry.run_expiry", at=time(0, 15)),
     Daily("health check", "integrity.runs.run_night", at=settings.HEALTH_CHECK_AT),
     Daily("clean up", "crm.home.housekeeping.clean_up", at=time(3, 30)),
 ]
+
+
+PAUSES = (5, 20, 60, 180)
+"""Seconds after which a task of every day is tried again: less in all than a task may take."""
+
+
+def tried_again(task: Callable[P, T]) -> Callable[P, T]:
+    """A task of every day that others are in the way of, or that has lost the database, tries again after a while, and
+    does not wait for the next day.
+    """
+
+    @wraps(task)
+    def work(*args: P.args, **kwargs: P.kwargs) -> T:
+        for pause in PAUSES:
+            try:
+                return task(*args, **kwargs)
+            except OperationalError as error:
+                if connection.in_atomic_block or not (is_busy(error) or is_lost(error)):
+                    raise
+                log.warning("task.tried_again", task=task.__qualname__, after=pause, error=type(error).__name__)
+                close_old_connections()
+                time_module.sleep(pause)
+        return task(*args, **kwargs)
+
+    return work
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last run of a scheduled task, which failed."""
+
+    name: str
+    task: str
+    at: datetime
+    error: str
+    """All that the task has left; the last line says what was wrong."""
+
+    @property
+    def last_line(self) -> str:
+        lines = self.error.strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+def failures() -> list[Failure]:
+    """Of those scheduled tasks whose last run failed."""
+    from django_q.models import Task
+
+    names = {each.task: each.name for each in SCHEDULES}
+    last = Task.objects.filter(func__in=names).order_by("func", "-stopped").distinct("func").defer("args", "kwargs")
+    return [Failure(names[run.func], run.func, run.stopped, str(run.result or "")) for run in last if not run.success]
 
 
 @transaction.atomic

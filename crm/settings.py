@@ -334,6 +334,7 @@ Q_CLUSTER = {
 
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 20  # seconds that a mail server may take to answer
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", default="Fifty <fifty@localhost>")
 
 # --- Static files -----------------------------------------------------------------------------------------

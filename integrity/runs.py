@@ -21,6 +21,7 @@ from django_q.tasks import async_task
 from crm.accounts.models import User
 from crm.errors import Refused
 from crm.registry import modules
+from crm.schedules import tried_again
 from integrity.checks import checks
 from integrity.models import Result, Run
 from integrity.repair import repair
@@ -193,6 +194,7 @@ def work_waiting() -> int:
     return worked
 
 
+@tried_again
 def run_night() -> None:
     """The health check of every night, of everything. Scheduled at HEALTH_CHECK_AT."""
     _forget_old()

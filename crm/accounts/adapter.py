@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from crm.accounts import password_links, two_factor
+from crm.accounts import outbox, two_factor
 from crm.accounts.models import User
 
 
@@ -45,7 +45,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
         """By a task: sending takes time and may fail, and either would tell that the address is known."""
-        password_links.queue_mail(user, site=self.request.build_absolute_uri("/"))
+        outbox.queue_mail(user, site=self.request.build_absolute_uri("/"))
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("profile")

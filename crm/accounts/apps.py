@@ -7,6 +7,7 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
+        from crm.accounts import figures  # noqa: F401 (declares the number)
         from crm.accounts.services import note_sign_in  # the models are ready by then
 
         # Django's own waits for whoever has the person's row: during a transfer nobody who gets records could sign in.

@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower, Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 # Lower case only, so that nobody can be taken for somebody else by the look of a name.
@@ -126,3 +127,36 @@ class User(AbstractBaseUser):
     def is_admin(self) -> bool:
         """Whether the person may open the admin pages; the owner is an admin too."""
         return self.role in (Role.ADMIN, Role.OWNER)
+
+
+class MailQuerySet(models.QuerySet["Mail"]):
+    def due(self) -> "MailQuerySet":
+        return self.filter(next_try_at__lte=Now())
+
+    def seen_by(self, user: "User") -> "MailQuerySet":
+        return self.filter(person__in=User.objects.manageable_by(user))
+
+
+class Mail(models.Model):
+    """A link to set a password that a person has not been mailed yet. The link is made when it is sent, so that none
+    is kept here; what has been sent is gone.
+    """
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mails")
+    site = models.CharField(max_length=200)
+    """Where Fifty is served."""
+    asked_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    """Without one nobody tries any more (outbox.MOST_TRIES)."""
+    error = models.TextField(blank=True, default="", db_default="")
+    """Why the last try failed, in the mail server's words."""
+
+    objects = MailQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["asked_at", "pk"]
+        constraints = [models.UniqueConstraint(fields=["person"], name="mail_one_for_a_person")]
+
+    def __str__(self) -> str:
+        return str(self.person)

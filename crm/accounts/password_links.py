@@ -14,7 +14,6 @@ from django.core.mail import send_mail
 from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django_q.tasks import async_task
 
 from crm.accounts.models import User
 
@@ -46,16 +45,11 @@ def days_valid() -> int:
     return settings.PASSWORD_RESET_TIMEOUT // 86_400
 
 
-def queue_mail(person: User, *, site: str) -> None:
-    """Has a link mailed to `person`, once the transaction is committed. The link itself is made by the task, so
-    that the table of tasks holds none."""
-    async_task(mail_link, person.pk, site)
-
-
-def mail_link(person_id: int, site: str) -> None:
-    """The task: mails a fresh link to the person's address, unless they have been deactivated since."""
-    person = User.objects.active().exclude(email="").filter(pk=person_id).first()
-    if person is None:
+def mail_link(person: User, site: str) -> None:
+    """Mails a fresh link to the person's address, unless they have been deactivated since. Raises what the mail server
+    makes Django's backend raise: SMTPException, OSError.
+    """
+    if not person.is_active or not person.email:
         return
     context = {"person": person, "link": make_link(person, site=site), "days": days_valid()}
     kind = "invitation" if person.last_login is None else "password_link"

@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm.accounts import lockout, password_links
+from crm.accounts import lockout, outbox, password_links
 from crm.accounts.models import Role, User
 from crm.errors import Refused
 from crm.history import operation
@@ -69,7 +69,7 @@ def send_password_link(*, person: User, by: User | None, site: str) -> PasswordL
             raise Refused(_("%(person)s is deactivated. Reactivate them first.") % {"person": person})
         if not person.email:
             return PasswordLink(person, url=password_links.make_link(person, site=site))
-        password_links.queue_mail(person, site=site)
+        outbox.queue_mail(person, site=site)
         return PasswordLink(person, email=person.email)
 
 

@@ -7,7 +7,9 @@ import structlog
 from django.db import Error, connection
 from django_q.status import Stat
 
+from crm.accounts.models import Mail
 from crm.runtime.task_watch import STUCK, parameters
+from crm.schedules import failures
 
 log = structlog.get_logger(__name__)
 
@@ -18,14 +20,15 @@ class Health:
 
     status: Literal["ok", "degraded", "failed"]
     database: Literal["ok", "failed"]
-    tasks: Literal["ok", "not running", "stuck", "unknown"]
+    tasks: Literal["ok", "not running", "stuck", "failing", "unknown"]
 
     as_dict = asdict
 
 
 def check_health() -> Health:
     """Asks the database, and the shared cache for a sign of life from a task cluster in the last three seconds; a
-    cluster that lives but lets tasks wait while it does not work is stuck.
+    cluster that lives but lets tasks wait while it does not work is stuck; failing, if what runs by the clock failed
+    when it ran last, or mail waits that was tried in vain.
 
     Without tasks the pages still work (degraded); without the database nothing does (failed).
     """
@@ -34,9 +37,12 @@ def check_health() -> Health:
             cursor.execute(f"SELECT {STUCK}", parameters())
             stuck = cursor.fetchone()[0]
         tasks_run = bool(Stat.get_all())
+        failing = bool(failures()) or Mail.objects.exclude(error="").exists()
     except Error as error:
         log.error("health.database_failed", error=str(error))
         return Health("failed", "failed", "unknown")
     if not tasks_run:
         return Health("degraded", "ok", "not running")
-    return Health("degraded", "ok", "stuck") if stuck else Health("ok", "ok", "ok")
+    if stuck or failing:
+        return Health("degraded", "ok", "stuck" if stuck else "failing")
+    return Health("ok", "ok", "ok")

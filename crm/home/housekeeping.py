@@ -11,6 +11,7 @@ from crm.distribution.imports.models import KEEP_FILES, State, Upload, UploadPar
 from crm.distribution.models import Submission
 from crm.history import operation
 from crm.notices.models import Notice
+from crm.schedules import tried_again
 
 KEEP_SUBMISSIONS = timedelta(days=7)
 """A form that is sent again later than this takes effect again."""
@@ -21,6 +22,7 @@ KEEP_NOTICES = timedelta(days=180)
 log = structlog.get_logger(__name__)
 
 
+@tried_again
 def clean_up() -> None:
     """The task of every night. Safe to run at any time, and twice."""
     # The session is over for its owner already; this is the row.

@@ -33,7 +33,7 @@ def staff_rows() -> list[StaffRow]:
     ]
 
 
-def to_do() -> list[Line]:
+def to_do(user: User) -> list[Line]:
     """What waits for an admin."""
     each = list(modules())
     return list(
@@ -58,6 +58,12 @@ def to_do() -> list[Line]:
                     _("Invalid records"),
                     _("Staff marked them as invalid. Archive and replace them."),
                     [(module.label, "module.marked_invalid", module) for module in each if module.policy.validates],
+                ),
+                Line(
+                    "envelope",
+                    _("Mail"),
+                    _("Links to set a password that the mail server has not taken yet."),
+                    [("", "mail.waiting", user)],
                 ),
                 Line(
                     "no-symbol",

@@ -15,6 +15,7 @@ from crm.home.search import find_customers
 from crm.home.today import Today
 from crm.pages import render_page
 from crm.registry import modules
+from crm.schedules import failures
 
 
 @require_safe
@@ -37,7 +38,8 @@ def overview(request: SignedInRequest) -> HttpResponse:
     context = {
         "modules": list(modules()),
         "old": with_old_status(),
-        "to_do": to_do(),
+        "failures": failures(),
+        "to_do": to_do(request.user),
         "uploads": uploads_waiting(),
         "staff": staff_rows(),
         "changes": latest_changes(),

@@ -13,6 +13,7 @@ from crm.history import operation
 from crm.reservations.models import Reservation
 from crm.reservations.services import expire_reservations
 from crm.reservations.telling import tell_owners
+from crm.schedules import tried_again
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Night:
     cleared: int | None = None
 
 
+@tried_again
 def run_expiry(today: date | None = None) -> Night:
     """Ends what is due and warns of what ends soon; every owner is warned once of each end. `today` is a local date."""
     today = today or timezone.localdate()

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django_q.models import Schedule, Task
+from django_q.models import Schedule
 
-from crm.schedules import SCHEDULES, Daily
+from crm.schedules import SCHEDULES, Daily, failures
 from integrity.check import Check, Look, Row, shared
 
 CHECKS = [
@@ -34,6 +34,7 @@ LATE_OF_A_DAY = timedelta(hours=26)
 
 
 def rows() -> Iterator[Row]:
+    failed_ones = {each.name: each for each in failures()}
     stored = list(Schedule.objects.order_by("pk"))
     for each in SCHEDULES:
         mine = [schedule for schedule in stored if schedule.name == each.name]
@@ -43,15 +44,14 @@ def rows() -> Iterator[Row]:
             wanted = (each.task, each.kind, each.minutes, -1)
             actual = (schedule.func, schedule.schedule_type, schedule.minutes, schedule.repeats)
             limit = LATE_OF_A_DAY if isinstance(each, Daily) else LATE
-            last = Task.objects.filter(func=each.task).defer("args", "kwargs").order_by("-stopped").first()
             if actual != wanted:
                 yield _row(schedule.pk, each.name, str(wanted), str(actual), "different")
             elif schedule.next_run is None or schedule.next_run < timezone.now() - limit:
                 yield _row(schedule.pk, each.name, str(schedule.next_run), "", "late")
             elif isinstance(each, Daily) and timezone.localtime(schedule.next_run).time() != each.at:
                 yield _row(schedule.pk, each.name, str(each.at), str(timezone.localtime(schedule.next_run)), "time")
-            elif last is not None and not last.success:
-                yield _row(schedule.pk, each.name, "", str(last.result)[:200], "failed")
+            elif failed := failed_ones.get(each.name):
+                yield _row(schedule.pk, each.name, "", failed.last_line[:200], "failed")
     names = {each.name for each in SCHEDULES}
     for schedule in stored:
         if schedule.name not in names:

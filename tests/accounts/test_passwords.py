@@ -12,7 +12,7 @@ from django.utils import timezone
 from time_machine import travel
 
 from crm.accounts import password_links, services
-from crm.accounts.models import User
+from crm.accounts.models import Mail, User
 from tests.accounts.conftest import PASSWORD
 
 NEW = "susu jahe 1945"
@@ -72,11 +72,12 @@ def test_a_link_does_not_open_a_higher_rank(staff, owner, role):
     assert not staff.check_password(NEW)
 
 
-def test_no_link_lies_in_the_table_of_tasks(staff):
+def test_no_link_lies_in_the_table_of_tasks_or_in_the_outbox(staff):
     from django_q.models import OrmQ
 
     Client().post(reverse("account_reset_password"), {"email": "sari@example.com"})
-    assert OrmQ.objects.get().task["args"] == (staff.pk, "http://testserver/")
+    assert OrmQ.objects.get().task["args"] == ()
+    assert Mail.objects.values_list("person", "site", "error").get() == (staff.pk, "http://testserver/", "")
 
 
 def test_a_link_works_once(staff, ask):

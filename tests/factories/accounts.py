@@ -2,7 +2,7 @@
 
 import factory
 
-from crm.accounts.models import User
+from crm.accounts.models import Mail, User
 
 
 class UserFactory(factory.django.DjangoModelFactory):
@@ -16,3 +16,13 @@ class UserFactory(factory.django.DjangoModelFactory):
     email = factory.LazyAttribute(lambda person: f"{person.username}@example.com")
     role = "staff"
     password = "!"
+
+
+class MailFactory(factory.django.DjangoModelFactory):
+    """One that waits."""
+
+    class Meta:
+        model = Mail
+
+    person = factory.SubFactory(UserFactory)
+    site = "https://fifty.example/"

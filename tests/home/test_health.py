@@ -1,18 +1,13 @@
 """The sign of life at /healthz."""
 
-import os
 from datetime import timedelta
-from queue import Queue
-from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.utils import timezone
-from django_q.brokers import get_broker
 from django_q.models import OrmQ
-from django_q.status import Stat
 
 from crm.runtime.task_watch import RETRY
 from crm.tasks import end_work, show_work
@@ -25,26 +20,6 @@ def no_cluster():
     cache.clear()
     yield
     cache.clear()
-
-
-@pytest.fixture
-def running_cluster():
-    """The sign of life that a task cluster writes every half second."""
-    cluster = SimpleNamespace(
-        pid=os.getpid(),
-        parent_pid=os.getpid(),
-        cluster_id="test",
-        broker=get_broker(),
-        tob=timezone.now(),
-        reincarnations=0,
-        status=lambda: "Idle",
-        monitor=None,
-        pusher=None,
-        pool=[],
-        task_queue=Queue(),
-        result_queue=Queue(),
-    )
-    Stat(cluster).save()
 
 
 @pytest.fixture

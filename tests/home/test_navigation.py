@@ -13,6 +13,7 @@ from crm import registry
 from crm.home.navigation import navigation
 from crm.home.overview import to_do
 from records.requests import request_records
+from tests.factories.accounts import MailFactory
 from tests.factories.distribution import factories_of, fill
 from tests.factories.reservations import ReservationFactory, take
 
@@ -97,6 +98,7 @@ def filled(module):
 def test_what_waits_has_one_icon_in_the_navigation_and_on_the_overview(sign_in, admin, staff):
     request_records(database=filled(MODULES[0]), quantity=1, by=staff)
     ReservationFactory(status="pending")
+    MailFactory()
     now = timezone.now()
     for module in MODULES:
         batch = factories_of(module).batch(staff=staff)
@@ -110,8 +112,14 @@ def test_what_waits_has_one_icon_in_the_navigation_and_on_the_overview(sign_in, 
                 "validated_by": staff,
             }
             factories_of(module).record(assigned=True, batch=batch, database=batch.database, **wrong)
-    lines = {line.parts[0][1]: line.icon for line in to_do()}
-    assert set(lines) == {"requests.pending", "reservations.pending", "module.marked_invalid", "conflicts.open"}
+    lines = {line.parts[0][1]: line.icon for line in to_do(admin)}
+    assert set(lines) == {
+        "requests.pending",
+        "reservations.pending",
+        "module.marked_invalid",
+        "mail.waiting",
+        "conflicts.open",
+    }
     icons = {link.figure: link.icon for link in links(admin) if link.figure}
     assert icons == {name: lines[name] for name in icons}
     assert len(set(lines.values())) == len(lines)

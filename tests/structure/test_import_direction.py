@@ -16,7 +16,7 @@ FOUNDATION = {"crm.constraints", "crm.errors", "crm.figures", "crm.history", "cr
 FOUNDATION |= {"crm.logs", "crm.moment", "crm.registry", "crm.schedules"}
 
 ALLOWED: dict[str, set[str]] = {
-    **{name: {"crm.registry"} for name in FOUNDATION},
+    **{name: {"crm.registry", "crm.errors"} for name in FOUNDATION},
     "crm.accounts": FOUNDATION,
     "crm.products": FOUNDATION | {"crm.accounts"},
     "crm.notices": FOUNDATION | {"crm.accounts"},

@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from crm.accounts.models import User
+from crm.accounts.models import Mail, User
 from crm.distribution.assignment import assign_random
 from crm.distribution.forms import OnceForm
 from crm.distribution.leaving import belongings_of
@@ -69,6 +69,7 @@ class World:
     own_batch: Model
     own_record: Model
     own_notice: Model
+    mail: Model
     own_view: Model
     requestable: Model
     """A database of Normal DB, of which `own_request` asks for some."""
@@ -135,6 +136,7 @@ def world(admin, staff, other_staff) -> World:
         own_batch=batch,
         own_record=batch.records.first(),
         own_notice=staff.notices.first(),
+        mail=Mail.objects.create(person=other_staff, site="https://fifty.example/", tries=1, error="Refused."),
         own_view=SavedView.objects.create(user=staff, page="memberwd/records", name="Own"),
         requestable=requestable,
         own_request=request_records(database=requestable, quantity=3, by=staff),
@@ -277,6 +279,9 @@ MATRIX: dict[str, Page] = {
     "person_unlock": Page(Who.ADMINS, "POST", of("tono")),
     "person_send_link": Page(Who.ADMINS, "POST", of("tono")),
     "person_reset_two_factor": Page(Who.ADMINS, "POST", of("tono")),
+    "outbox": Page(Who.ADMINS),
+    "try_mail": Page(Who.ADMINS, "POST", of("mail"), changes=True),
+    "discard_mail": Page(Who.ADMINS, "POST", of("mail"), changes=True),
     # Products
     "products": Page(Who.ADMINS),
     "product_add": Page(Who.ADMINS, "GET POST", data=lambda world: {"name": "New"}, changes=True),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import structlog
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
 from django.utils import timezone
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from crm.distribution.imports.models import State, Upload
 from crm.distribution.imports.reading import UnreadableFile
 from crm.distribution.imports.uploads import enqueue, fail_upload, import_upload, read_upload
-from crm.errors import DISK_FULL, Refused, is_disk_full
+from crm.errors import DISK_FULL, Refused, is_busy, is_disk_full, is_lost
 
 MOST_ATTEMPTS = 3
 QUIET = timedelta(minutes=1)
@@ -63,6 +63,10 @@ def _attempt(upload: Upload) -> None:
     except (UnreadableFile, Refused) as refused:
         log.info("upload refused", upload=upload.pk, reason=str(refused), detail=getattr(refused, "detail", ""))
         message = str(refused)
+    except OperationalError as error:
+        if is_busy(error) or is_lost(error):
+            message = ""  # it waits still: resume_interrupted takes it up
+        raise
     except OSError as error:
         if is_disk_full(error):
             message = str(DISK_FULL)

@@ -1,0 +1,58 @@
+"""What runs by the clock and failed is said."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Task
+
+from crm.accounts.models import Mail
+from crm.schedules import failures
+
+pytestmark = pytest.mark.django_db
+
+
+def ended(task: str, *, success: bool, result: str = "", minutes_ago: int = 5) -> None:
+    stopped = timezone.now() - timedelta(minutes=minutes_ago)
+    name = f"{task}{minutes_ago}"
+    Task.objects.create(
+        id=name[-32:], name=name[-100:], func=task, started=stopped, stopped=stopped, success=success, result=result
+    )
+
+
+NIGHT = "crm.home.housekeeping.clean_up"
+ERROR = "others are at work : Traceback (most recent call last):\n  File x\nOperationalError: canceling statement"
+
+
+def test_what_failed_when_it_ran_last_is_said_to_admins(client, sign_in, admin):
+    ended(NIGHT, success=True, minutes_ago=2000)
+    ended(NIGHT, success=False, result=ERROR)
+    ended("integrity.runs.work_waiting", success=False, result=ERROR, minutes_ago=9)
+    ended("integrity.runs.work_waiting", success=True)
+    ended("somebody.elses", success=False)
+    assert [each.name for each in failures()] == ["clean up"]
+    sign_in(admin)
+    page = client.get(reverse("overview")).content.decode()
+    assert "Clean up" in page
+    assert "OperationalError: canceling statement" in page
+    assert "Traceback" not in page
+    ended(NIGHT, success=True, minutes_ago=1)
+    assert not failures()
+    assert "has failed" not in client.get(reverse("overview")).content.decode()
+
+
+def test_a_scheduled_task_that_failed_makes_the_sign_of_life_strict(client, running_cluster):
+    assert client.get("/healthz?strict").status_code == 200
+    ended(NIGHT, success=False, result=ERROR)
+    assert client.get("/healthz?strict").status_code == 503
+    assert client.get("/healthz").json() == {"status": "degraded", "database": "ok", "tasks": "failing"}
+    ended(NIGHT, success=True, minutes_ago=1)
+    assert client.get("/healthz?strict").status_code == 200
+
+
+def test_mail_that_is_refused_makes_the_sign_of_life_strict(client, running_cluster, staff):
+    waiting = Mail.objects.create(person=staff, site="https://fifty.example/")
+    assert client.get("/healthz?strict").status_code == 200, "it is on its way"
+    Mail.objects.filter(pk=waiting.pk).update(tries=1, error="450 Later")
+    assert client.get("/healthz?strict").status_code == 503
