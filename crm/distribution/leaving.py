@@ -84,6 +84,8 @@ def deactivate_with_records(*, person: User, to: Sequence[User], by: User, expec
             held = module.Record.objects.held_by(person).values_list("pk", flat=True)
             matched = module.Record.objects.all().match_ids(reserved)
             touched[module] = module.Record.objects.with_ids({*held, *matched, *asked[module]}).locked_ids()
+        for module, ids in touched.items():
+            module.Record.objects.lock_counts(ids)
         had = belongings_of(person)
         if expected is not None and had.fingerprint != expected:
             raise Refused(_("The numbers have changed since they were shown. Nothing was changed; look again."))

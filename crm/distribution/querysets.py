@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from crm.distribution import coverage
+from crm.registry import module_of
 
 if TYPE_CHECKING:
     from crm.accounts.models import User
@@ -113,6 +114,16 @@ class RecordQuerySet(models.QuerySet):
         """Locks the rows in the order of their keys, so that two writers never wait for each other in a ring."""
         # Of a filter that looks at the database, the row of the database is not to be locked, or not before these.
         return list(self.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+
+    def lock_counts(self, ids: Collection[int]) -> None:
+        """Locks the databases and the batches of these records in the order in which the triggers do: for whoever
+        changes counts in several statements, before the first of them.
+        """
+        if ids:
+            module = module_of(self.model)
+            for name, model in (("database", module.Database), ("batch", module.Batch)):
+                counted = model._base_manager.filter(pk__in=self.model.objects.with_ids(ids).order_by().values(name))
+                list(counted.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
     def match_ids(self, reservation_ids: Collection[int]) -> list[int]:
         return coverage.match_ids(self.model, reservation_ids)

@@ -346,6 +346,9 @@ def _settled(
     for module in modules():
         everything = module.Record.objects.all()
         matched[module] = everything.with_ids(everything.match_ids(ids)).locked_ids()
+    if again:
+        for module, records in matched.items():
+            module.Record.objects.lock_counts(records)
     effects = []
     taken: dict[Module, Counter[int]] = {}
     for module, records in matched.items():

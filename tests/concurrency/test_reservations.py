@@ -263,6 +263,28 @@ def test_whoever_leaves_locks_what_they_asked_for_with_the_rest(workers, staff, 
     assert leaving.result(10).recalled == 1
 
 
+@pytest.mark.parametrize("act", ["move", "leave"])
+def test_counts_are_locked_in_one_order_before_the_first_changes(workers, reserver, staff, other_staff, admin, act):
+    """The first statement changes the count of the second database, a later one that of the first."""
+    product = factories_of(MODULE).database().product
+    first, second = (
+        factories_of(MODULE).record(customer_id="C1", database=factories_of(MODULE).database(product=product))
+        for _each in range(2)
+    )
+    assign_picked(module=MODULE, database=first.database, staff=staff, record_ids=[first.pk], by=admin)
+    add_reservation(product=product, customer_id="C1", staff=staff, by=admin)
+    acts = {
+        "move": lambda: move_reservations(reservations=every(), to=reserver, by=admin),
+        "leave": lambda: deactivate_with_records(person=staff, to=[other_staff], by=admin),
+    }
+    with transaction.atomic():
+        MODULE.Database.objects.select_for_update().get(pk=first.database.pk)
+        acting = workers.start(acts[act])
+        workers.wait_until_blocked()
+        MODULE.Database.objects.select_for_update(nowait=True).get(pk=second.database.pk)
+    acting.result(10)
+
+
 def test_a_new_name_and_a_recall_do_not_wait_for_each_other_in_a_ring(
     workers, record, reserve, reserver, staff, admin, owner
 ):
@@ -389,8 +411,8 @@ def test_everybody_at_once_at_the_same_few_customers(workers, admin, owner, staf
             cancel_request(request=request, by=team[turn % 3])
 
     def pass_a_night(turn):
-        some = list(every().active().values_list("pk", flat=True)[:2])
-        every().filter(pk__in=some).update(since=timezone.now() - timedelta(days=31 - turn % 6))
+        for pk in every().active().values_list("pk", flat=True)[:2]:  # one at a time, for this locks in no order
+            every().filter(pk=pk).update(since=timezone.now() - timedelta(days=31 - turn % 6))
         run_expiry()
 
     def leave(turn):
