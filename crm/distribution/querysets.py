@@ -120,9 +120,10 @@ class RecordQuerySet(models.QuerySet):
         changes counts in several statements, before the first of them.
         """
         if ids:
-            module = module_of(self.model)
+            model_of: Any = self.model
+            module = module_of(model_of)
             for name, model in (("database", module.Database), ("batch", module.Batch)):
-                counted = model._base_manager.filter(pk__in=self.model.objects.with_ids(ids).order_by().values(name))
+                counted = model._base_manager.filter(pk__in=model_of.objects.with_ids(ids).order_by().values(name))
                 list(counted.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
     def match_ids(self, reservation_ids: Collection[int]) -> list[int]:

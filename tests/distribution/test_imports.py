@@ -630,9 +630,26 @@ def posted_file(sold, content: bytes, name: str = "list.csv", **fields) -> dict:
     return {"file": file, "product": sold.pk, "name": "My list", "token": OnceForm()["token"].value(), **fields}
 
 
+def written_row(cells: list[str]) -> bytes:
+    return ",".join(cells).encode() + b"\n"
+
+
 def figures_on(page) -> dict[str, int]:
     found = re.findall(r'data-figure="([^"]+)" data-object="[^"]*" data-value="(\d+)"', page.content.decode())
     return {name: int(value) for name, value in found}
+
+
+def test_of_a_wide_file_the_preview_shows_the_first_columns_and_those_that_are_chosen(receive, desk, module):
+    wide = [*[f"c{number}" for number in range(1200)], "username"]
+    upload = work(receive(written_row(wide) + written_row([f"v{number}" for number in range(1201)]), module=module.key))
+    assert upload.mapping["customer_id"] == 1200
+    page = desk.get(upload.get_absolute_url()).content.decode()
+    assert ">v49<" in page
+    assert ">v50<" not in page
+    assert ">v1200<" in page
+    assert "1,150 more columns are imported, too" in page
+    assert page.count("<option") < 700
+    assert len(page) < 200_000
 
 
 def test_from_the_upload_to_the_result_in_the_browser(desk, product, module):

@@ -17,6 +17,10 @@ ENCODINGS = [("utf-8", "UTF-8"), ("utf-16", "UTF-16"), ("cp1252", "Windows-1252"
 DELIMITERS = [(",", _("Comma ,")), (";", _("Semicolon ;")), ("\t", _("Tab")), ("|", _("Bar |"))]
 
 
+OFFERED_COLUMNS = 200
+"""Of a wide file: nobody chooses from more."""
+
+
 class UploadForm(OnceForm):
     file = forms.FileField(
         label=_("File"),
@@ -67,10 +71,12 @@ class ReadingForm(forms.Form):
         if not self.inspection:
             for role in self.ROLES:
                 del self.fields[role]
-        columns = [("", "–"), *enumerate(self.inspection.get("headers", []))]
+        columns = list(enumerate(self.inspection.get("headers", [])))
+        chosen = {index for role in self.ROLES if (index := self.initial.get(role)) is not None}
+        offered = [(index, name) for index, name in columns if index < OFFERED_COLUMNS or index in chosen]
         for role in self.ROLES:
             if role in self.fields:
-                self.fields[role].choices = columns
+                self.fields[role].choices = [("", "–"), *offered]
         is_text = layout.get("kind", CSV) == CSV
         for field in ("encoding", "delimiter") if not is_text else ("sheet",):
             del self.fields[field]

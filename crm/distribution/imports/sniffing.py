@@ -85,6 +85,14 @@ def _kind_of_zip(path: Path, limits: Limits) -> str:
     raise UnreadableFile(_name_of_zip(names))
 
 
+def unpacked_bytes(path: Path) -> int:
+    """Of a workbook that was found to be one."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(part.file_size for part in archive.infolist())
+
+
 def _start_of_part(archive: zipfile.ZipFile, name: str) -> bytes:
     with archive.open(name) as part:
         return part.read(100)

@@ -42,6 +42,7 @@ from crm.registry import Module, get_module
 from crm.reservations.services import lock_products
 
 PART_BYTES = 1_000_000
+PREVIEW_CHARACTERS = 100
 
 
 def no_progress(fraction: float) -> None:
@@ -241,7 +242,10 @@ def _reader(path: Path, inspection: Inspection, mapping: Mapping) -> RowReader:
 
 
 def _stored(inspection: Inspection) -> dict[str, Any]:
-    return asdict(inspection)
+    """For the preview, which shows the beginning of long cells."""
+    rows = inspection.sample_rows
+    cut = tuple(row._replace(cells=[cell[:PREVIEW_CHARACTERS] for cell in row.cells]) for row in rows)
+    return asdict(replace(inspection, sample_rows=cut))
 
 
 def _refuse_without_rows(report: Report) -> None:

@@ -16,7 +16,7 @@ from python_calamine import (
 )
 
 from crm.distribution.imports.contract import Limits, UnreadableFile
-from crm.distribution.imports.sniffing import DAMAGED, PROTECTED
+from crm.distribution.imports.sniffing import DAMAGED, PROTECTED, unpacked_bytes
 
 # The first sheet with this many rows and two columns is a list; a smaller one may be a cover page.
 _LIST_ROWS = 50
@@ -26,6 +26,17 @@ TOO_MANY_CELLS = (
     "The sheet “{}” spans {:,} rows × {:,} columns, more than can be read. "
     "Usually a stray cell lies far away from the table: copy the table into a new workbook, or save it as CSV."
 )
+
+
+TOO_REPETITIVE = (
+    "The workbook says the same over and over: it would become far more rows, or far longer texts, than it holds. "
+    "Copy the table into a new workbook, or save it as CSV."
+)
+CELL_BYTES = 4
+"""Of a workbook, at least, for each cell that is not empty; what says that a cell is repeated has fewer."""
+CHARACTERS_A_BYTE = 40
+"""At most: a text that stands in many cells is there once."""
+SPARE_CELLS, SPARE_CHARACTERS = 10_000, 1_000_000
 
 
 class Workbook:
@@ -38,6 +49,7 @@ class Workbook:
                 self._workbook = CalamineWorkbook.from_filelike(file)
         except CalamineError as error:
             raise _unreadable(error) from error
+        self._unpacked = unpacked_bytes(path)
         sheets = [sheet for sheet in self._workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
         self.sheets = [sheet.name for sheet in sheets]
         self._visible = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
@@ -49,7 +61,7 @@ class Workbook:
             sheet = self._workbook.get_sheet_by_name(name)
         except CalamineError as error:
             raise _unreadable(error) from error
-        rows = SheetRows(sheet)
+        rows = SheetRows(sheet, self._unpacked)
         if rows.width * rows.height > self._limits.max_cells:
             raise UnreadableFile(TOO_MANY_CELLS.format(name, rows.height, rows.width))
         return rows
@@ -76,8 +88,10 @@ def _unreadable(error: CalamineError) -> UnreadableFile:
 class SheetRows:
     """The rows of a sheet, as (row number from 1, cells as text), blank ones included."""
 
-    def __init__(self, sheet: CalamineSheet) -> None:
+    def __init__(self, sheet: CalamineSheet, unpacked: int) -> None:
         self._sheet = sheet
+        self._most_cells = SPARE_CELLS + unpacked // CELL_BYTES
+        self._most_characters = SPARE_CHARACTERS + unpacked * CHARACTERS_A_BYTE
         self.name = sheet.name
         self.height = sheet.end[0] + 1 if sheet.end else 0  # from row 1, also where the data starts lower
         self.width = sheet.width
@@ -87,9 +101,15 @@ class SheetRows:
         return min(self._rows_read / max(self.height, 1), 1.0)
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        cells = characters = 0
         for number, row in enumerate(self._sheet.iter_rows(), 1):
             self._rows_read = number
-            yield number, [cell if type(cell) is str and "\0" not in cell else cell_text(cell) for cell in row]
+            texts = [cell if type(cell) is str and "\0" not in cell else cell_text(cell) for cell in row]
+            cells += len(texts) - texts.count("")
+            characters += len("".join(texts))
+            if cells > self._most_cells or characters > self._most_characters:
+                raise UnreadableFile(TOO_REPETITIVE, f"row {number}: {cells} cells, {characters} characters")
+            yield number, texts
 
 
 def cell_text(value: object) -> str:

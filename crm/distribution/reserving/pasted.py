@@ -1,8 +1,8 @@
 """The lines of a bulk entry: pasted text, or a file."""
 
 import re
+import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
@@ -11,13 +11,21 @@ from django.utils.translation import gettext as _
 from crm.distribution.imports.contract import SAMPLE_ROWS
 from crm.distribution.imports.mapping import suggest_mapping
 from crm.distribution.imports.nameless import nameless_file
-from crm.distribution.imports.reading import ROWS_LIMITS, Inspection, Row, UnreadableFile, inspect_file, read_rows
+from crm.distribution.imports.reading import Inspection, Limits, Row, UnreadableFile, inspect_file, read_rows
 from crm.distribution.imports.vocabulary import count_known
 from crm.errors import Refused
 from crm.reservations.entries import MOST_ENTRIES, Entry
 
 MOST_BYTES = 10_000_000
 """Of a file: as many customers as are read are far fewer."""
+
+LIMITS = Limits(
+    memory_bytes=512 * 1024**2, cpu_seconds=20, wall_seconds=30.0, max_rows=MOST_ENTRIES, max_cells=2_000_000
+)
+"""Of the process that reads it, while a person waits for it."""
+
+ALONE = threading.Lock()
+"""One such process for each process of the web server at a time."""
 
 _BEHIND_THE_ID = re.compile(r"[\t;,]")
 
@@ -47,7 +55,7 @@ def entries_of_file(content: Iterable[bytes], name: str) -> list[Entry]:
     """One for each row that is not blank. Raises Refused, with what is wrong, for a file that cannot be read, has too
     many rows, or does not say which column is the customer.
     """
-    with nameless_file(content) as path:
+    with ALONE, nameless_file(content) as path:
         try:
             return _read(path, name)
         except UnreadableFile as error:
@@ -55,14 +63,13 @@ def entries_of_file(content: Iterable[bytes], name: str) -> list[Entry]:
 
 
 def _read(path: Path, name: str) -> list[Entry]:
-    inspection = inspect_file(path, name=name)
+    inspection = inspect_file(path, name=name, limits=LIMITS)
     columns = _columns(inspection)
     if columns is None and len(inspection.headers) == 1:  # a plain list, whose first line is a customer too
-        inspection, columns = inspect_file(path, name=name, layout_override={"header_row": 0}), (0, None)
+        inspection, columns = inspect_file(path, name=name, layout_override={"header_row": 0}, limits=LIMITS), (0, None)
     if columns is None:
         raise Refused(_("Which column is the customer? Call it “customer id” in the first row, and the phone “phone”."))
-    limits = replace(ROWS_LIMITS, max_rows=MOST_ENTRIES)
-    rows = read_rows(path, inspection.layout, region=settings.PHONE_REGION, limits=limits)
+    rows = read_rows(path, inspection.layout, region=settings.PHONE_REGION, limits=LIMITS)
     return [_entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
 
 

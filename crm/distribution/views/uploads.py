@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -29,6 +30,8 @@ from crm.distribution.views.attempt import attempt
 from crm.errors import Refused
 from crm.pages import go_to, render_invalid, render_page, takes_files
 from crm.registry import Module
+
+PREVIEW_COLUMNS = 50
 
 
 @takes_files(settings.UPLOAD_MAX_BYTES)
@@ -76,7 +79,7 @@ def show(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
         "once": OnceForm(),
     }
     if upload.inspection:
-        context["columns"] = _columns(upload)
+        context |= _preview(upload)
     return render_page(request, "distribution/upload.html", context, pieces=["upload-progress"])
 
 
@@ -161,8 +164,20 @@ def _step(request: SignedInRequest, upload: Upload, take: Callable[[], None]) ->
     return go_to(upload.get_absolute_url())
 
 
-def _columns(upload: Upload) -> list[dict]:
-    """The columns of the preview: header, and what it is mapped to."""
+def _preview(upload: Upload) -> dict[str, Any]:
+    """The columns, each with what it is mapped to, and the first rows: of a wide file its first columns and the mapped
+    ones.
+    """
     mapping = Mapping.from_dict(upload.mapping).to_dict()
     roles = {index: role for role, index in mapping.items() if index is not None}
-    return [{"name": name, "role": roles.get(index)} for index, name in enumerate(upload.headers)]
+    headers = upload.headers
+    shown = sorted({*range(min(len(headers), PREVIEW_COLUMNS)), *(index for index in roles if index < len(headers))})
+    inspection = upload.inspection or {}
+    return {
+        "columns": [{"name": headers[index], "role": roles.get(index)} for index in shown],
+        "rows": [
+            (number, [cells[index] for index in shown if index < len(cells)])
+            for number, cells, *_key in inspection.get("sample_rows", [])
+        ],
+        "not_shown": len(headers) - len(shown),
+    }

@@ -100,6 +100,31 @@ def test_a_sheet_of_a_billion_cells_is_refused_quickly(tmp_path, rows):
     assert time.monotonic() - started < QUICKLY
 
 
+def test_a_row_that_is_said_once_and_meant_a_million_times_is_refused(tmp_path):
+    content = ods(ods_row(ods_text("Username", 1)) + ods_row(ods_text("x", 1), repeated=900_000))
+    assert len(content) < 1000
+    path = write(tmp_path, "a.ods", content)
+    started = time.monotonic()
+    with pytest.raises(UnreadableFile, match="says the same over and over"):
+        list(read_rows(path, inspect(path).layout))
+    assert time.monotonic() - started < QUICKLY
+
+
+def test_a_long_text_that_stands_in_every_cell_is_refused(tmp_path):
+    path = write(tmp_path, "a.xlsx", xlsx({"Data": [["Username", "Nama"], *[["budi", "x" * 30_000]] * 5000]}))
+    with pytest.raises(UnreadableFile, match="says the same over and over"):
+        list(read_rows(path, inspect(path).layout))
+
+
+def test_a_list_in_which_much_is_the_same_is_read(tmp_path):
+    people = [[f"user{number}", "From the fair in March, to be called in the evening", 1] for number in range(5000)]
+    path = write(tmp_path, "a.xlsx", xlsx({"Data": [["Username", "Note", "Team"], *people]}))
+    assert len(list(read_rows(path, inspect(path).layout))) == 5000
+    rows = "".join(ods_row(ods_text(f"user{number}", 1), ods_text("Jakarta", 3)) for number in range(5000))
+    path = write(tmp_path, "a.ods", ods(ods_row(ods_text("Username", 1), ods_text("Kota", 3)) + rows))
+    assert len(list(read_rows(path, inspect(path).layout))) == 5000
+
+
 REFUSED = {
     "empty.csv": (b"", "The file is empty"),
     "blank.csv": (b" \r\n\t\r\n", "The file is empty"),
