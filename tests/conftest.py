@@ -1,5 +1,7 @@
 """What every test can use: the actors, and their browsers."""
 
+import time
+
 import pgtrigger
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
@@ -59,10 +61,17 @@ def other_staff(db):
     return UserFactory(username="tono", name="Tono Staff")
 
 
-def browser_of(user) -> Client:
-    """Signed in without a password."""
-    client = Client()
+def browser_of(user, client: Client | None = None) -> Client:
+    """Signed in, and asked for the password just now, as far as the session knows."""
+    client = client or Client()
+    if not user.has_usable_password():
+        user.password = "nobody can enter it"
+        user.save(update_fields=["password"])
     client.force_login(user)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
     return client
 
 
@@ -83,7 +92,6 @@ def sign_in(client):
     """Signs a person in without a password and returns their client."""
 
     def sign_in(user) -> Client:
-        client.force_login(user)
-        return client
+        return browser_of(user, client)
 
     return sign_in

@@ -8,6 +8,7 @@ from django.urls import Resolver404, resolve
 from django_structlog.middlewares import RequestMiddleware
 
 from crm.accounts.lockout import client_address
+from crm.errors import is_busy
 
 SAID = ("int", "module", "slug")
 """The kinds of parameters of a path that are numbers and words of this app's own."""
@@ -23,6 +24,11 @@ class RequestLogMiddleware(RequestMiddleware):
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:
         structlog.contextvars.bind_contextvars(ip=client_address(request))
+
+    def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """That others held a row for too long is answered so (failures.py), and no error: one line says it."""
+        if not is_busy(exception):
+            super()._process_exception(request, exception)
 
 
 def page_of(request: HttpRequest) -> str:

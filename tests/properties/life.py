@@ -155,6 +155,7 @@ class Life(RuleBasedStateMachine):
         self.files = {key: dict(facts) for key, facts in self.world.files.items()}
         self.rows = self.world.rows.copy()
         self.seen: dict[str, tuple] = {}
+        self.day = timezone.localdate()
         self.undoable: list[Done] = []
         self.there: dict[str, Counter[str]] = {}
         self.held: dict[str, list[Holding]] = {}
@@ -243,8 +244,9 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def everything_holds(self) -> None:
         check_references()
-        prints = self.prints()
-        changed = [module for module in modules() if prints[module.key] != self.seen.get(module.key)]
+        prints, today = self.prints(), timezone.localdate()
+        # What counts for today changes at midnight, too.
+        changed = [each for each in modules() if prints[each.key] != self.seen.get(each.key) or today != self.day]
         for module in changed:
             self.witnesses[module.key].look_and_check()
             assert broken_rules(module) == {}
@@ -256,7 +258,7 @@ class Life(RuleBasedStateMachine):
         self.standing = Counter(dict(ask("SELECT status, count(*) FROM reservations_reservation GROUP BY 1")))
         self.flagged = any(ids_of(module, "is_reservation_conflict") for module in modules())
         self.compare_figures(changed, lists=False)
-        self.seen = prints
+        self.seen, self.day = prints, today
 
     def compare_figures(self, changed: list[Module], *, lists: bool) -> set[str]:
         """Compares those of these modules, and those that are of no module; the names of them all."""

@@ -179,5 +179,5 @@ def _preview(upload: Upload) -> dict[str, Any]:
             (number, [cells[index] for index in shown if index < len(cells)])
             for number, cells, *_key in inspection.get("sample_rows", [])
         ],
-        "not_shown": len(headers) - len(shown),
+        "not_shown": len(shown) < len(headers),
     }
