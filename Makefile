@@ -7,7 +7,7 @@
 
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run install install-dev test test-quick proof check lock bench soak venv python-packages python-packages-dev node-packages
+.PHONY: help run install install-dev test test-quick proof check lock bench soak storm venv python-packages python-packages-dev node-packages
 
 PYTHON_CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 VENV_PYTHON = .venv/bin/python
@@ -57,6 +57,9 @@ bench: install-dev ## the measurements, as ratios
 
 soak: install-dev ## random operations for MINUTES=10, and after each all that must hold
 	@SOAK_MINUTES=$(or $(MINUTES),10) exec $(VENV_PYTHON) -m pytest --level proof tests/properties/test_life_of_records.py -s $(ARGS)
+
+storm: install-dev ## eight people for MINUTES=10, then kill -9 of ROUNDS=50 processes under them, and hostile senders
+	@exec $(VENV_PYTHON) -m tests.storm $(or $(MINUTES),10) $(or $(ROUNDS),50)
 
 lock: venv ## renew the lock files when pyproject.toml or package.json has changed; ARGS=--upgrade takes the newest of all
 	$(PIP) install 'uv~=0.13.9'

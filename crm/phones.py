@@ -23,8 +23,17 @@ _SOFT = {ord(character): None for character in " -()\t\xa0"}
 _DASHES = {ord(dash): "-" for dash in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"}
 _RUN = re.compile(r"\+?[ (]*(?:0\d{1,3}\)?\s*/\s*)?\d[\d\s().-]*")
 _SECOND_NUMBER = re.compile(r"[\s-]+(?=\+|0|\(0)")
-_DATE = re.compile(r"(?:(?:19|20)\d\d([-./])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)?\d\d)(?:[T ,]+[\d:.]+)?")
-_DECIMAL = re.compile(r"(\d+)[.,](\d{1,2})")
+_DATE = re.compile(
+    r"(?:(?:19|20)\d\d([-./ ])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)?\d\d|\d{1,2} \d{1,2} (?:19|20)\d\d)"
+    r"(?:[T ,]+[\d:.]+)?"
+)
+_DECIMAL = re.compile(r"(\+?\d+)[.,](\d{1,2})")
+# "1. 0812…", "2) 0812…", "(3) 0812…": the place in a list. "(21) 5551234" is an area code.
+_PLACE_IN_LIST = re.compile(r"[1-9]\d{0,2}(?:\.\s+|\.?\)\s*)|\([1-9]\d{0,2}\)\s*(?=[+0]\D*(?:\d\D*){8})")
+# "0812… (2)": the second person with it, or how often.
+_COUNTER = re.compile(r"(\d[\d\s.-]{7,})[(\[]\s*\d{1,2}\s*[)\]]")
+# The same before a number that begins as one: "No.1 0812…", "1.0812…", "#3 +62…".
+_SHORT_BEFORE = re.compile(r"[1-9]\d{0,2}[\s.)-]+(?=[(+0])(?=\D*(?:\d\D*){9})")
 _LABEL = re.compile(
     r"(?<![^\W\d_])(?:whatsapp|wa|handphone|hp|nomor|no|telepon|telpon|telp|tlp|tel|phone|mobile|ponsel)"
     r"(?=[\s.:]*[+(\d])",
@@ -41,7 +50,7 @@ def phone_key(text: str, region: str = "ID") -> str | None:
     """
     country, mobile = _mobile_shape(region)
     plain = mobile.fullmatch(text.removeprefix("https://wa.me/").translate(_SOFT))
-    if plain:
+    if plain and not ("(" in text and _COUNTER.search(text)):
         return country + plain[1]
     if not text or text.isspace() or len(text) > MAX_CHARACTERS:
         return None
@@ -78,6 +87,9 @@ def _to_ascii(text: str) -> str:
 
 def _first_key(text: str, region: str) -> str | None:
     text = text.strip()
+    if place := _PLACE_IN_LIST.match(text):
+        text = text[place.end() :]
+    text = _COUNTER.sub(r"\1/", text)
     if _DATE.fullmatch(text):
         return None
     decimal = _DECIMAL.fullmatch(text)
@@ -86,6 +98,9 @@ def _first_key(text: str, region: str) -> str | None:
     if "://" in text or "wa.me/" in text.lower():
         link = _CHAT_LINK.search(text)
         return _key_of_run(link[1], region, in_link=True) if link else None
+    if "+" in text[1:]:
+        country = phonenumbers.country_code_for_region(region)
+        text = re.sub(rf"\+?{country}\s*\+\s*(?=\d)", f"+{country}", text)  # "+62+812…"
     run = next(_runs(_LABEL.sub(" ", text)), None)
     return _key_of_run(run, region) if run else None
 
@@ -104,6 +119,8 @@ def _digits(text: str) -> str:
 
 
 def _key_of_run(run: str, region: str, *, in_link: bool = False) -> str | None:
+    if before := _SHORT_BEFORE.match(run):
+        run = run[before.end() :]
     digits = _digits(run)
     if len(digits) > MAX_DIGITS + 2:
         run = _SECOND_NUMBER.split(run.strip())[0]
@@ -113,6 +130,8 @@ def _key_of_run(run: str, region: str, *, in_link: bool = False) -> str | None:
     is_bare = digits[0] != "0" and not run.lstrip().startswith("+")
     must_be_valid = is_bare and len(digits) < MIN_BARE_DIGITS
     number = _best_reading(_readings(run, digits, region, in_link), region, must_be_valid)
+    if number is not None and (once := _said_once(digits, region)) and not phonenumbers.is_valid_number(number):
+        number = once
     if number is None or len(set(str(number.national_number))) == 1:
         return None
     key = phonenumbers.format_number(number, PhoneNumberFormat.E164)
@@ -133,6 +152,18 @@ def _readings(run: str, digits: str, region: str, in_link: bool) -> list[str]:
     if significant.startswith(country):
         return ["+" + digits, digits]
     return [digits, "+" + digits] if in_link else [digits]
+
+
+def _said_once(digits: str, region: str) -> PhoneNumber | None:
+    """The number, if its country code was typed before what has it already, such as 062812… or +62 62812…"""
+    country = str(phonenumbers.country_code_for_region(region))
+    once = digits.lstrip("0")
+    if not once.startswith(country * 2) and not (digits[0] == "0" and once.startswith(country)):
+        return None
+    while once.startswith(country * 2):
+        once = once[len(country) :]
+    number = _parsed("+" + once, region)
+    return number if number and phonenumbers.is_valid_number(number) else None
 
 
 def _best_reading(readings: list[str], region: str, must_be_valid: bool) -> PhoneNumber | None:

@@ -89,6 +89,10 @@ def tried_again(task: Callable[P, T]) -> Callable[P, T]:
     return work
 
 
+FORGIVEN = timedelta(minutes=5)
+"""A run that fails is no news where another has succeeded within this time."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """The last run of a scheduled task, which failed."""
@@ -106,10 +110,13 @@ class Failure:
 
 
 def failures() -> list[Failure]:
-    """Of those scheduled tasks whose last run failed."""
+    """Of those scheduled tasks whose last run failed; of what runs all the time, if none has succeeded for a while."""
     from django_q.models import Task
 
-    names = {each.task: each.name for each in SCHEDULES}
+    since = timezone.now() - FORGIVEN
+    often = [each.task for each in SCHEDULES if isinstance(each, Every)]
+    well = set(Task.objects.filter(func__in=often, success=True, stopped__gt=since).values_list("func", flat=True))
+    names = {each.task: each.name for each in SCHEDULES if each.task not in well}
     last = Task.objects.filter(func__in=names).order_by("func", "-stopped").distinct("func").defer("args", "kwargs")
     return [Failure(names[run.func], run.func, run.stopped, str(run.result or "")) for run in last if not run.success]
 

@@ -28,8 +28,8 @@ ERROR = "others are at work : Traceback (most recent call last):\n  File x\nOper
 def test_what_failed_when_it_ran_last_is_said_to_admins(client, sign_in, admin):
     ended(NIGHT, success=True, minutes_ago=2000)
     ended(NIGHT, success=False, result=ERROR)
-    ended("integrity.runs.work_waiting", success=False, result=ERROR, minutes_ago=9)
-    ended("integrity.runs.work_waiting", success=True)
+    ended("integrity.runs.work_waiting", success=False, result=ERROR, minutes_ago=2)
+    ended("integrity.runs.work_waiting", success=True, minutes_ago=3)
     ended("somebody.elses", success=False)
     assert [each.name for each in failures()] == ["clean up"]
     sign_in(admin)
@@ -56,3 +56,9 @@ def test_mail_that_is_refused_makes_the_sign_of_life_strict(client, running_clus
     assert client.get("/healthz?strict").status_code == 200, "it is on its way"
     Mail.objects.filter(pk=waiting.pk).update(tries=1, error="450 Later")
     assert client.get("/healthz?strict").status_code == 503
+
+
+def test_what_runs_all_the_time_fails_when_none_of_its_runs_succeeds():
+    ended("integrity.runs.work_waiting", success=True, minutes_ago=9)
+    ended("integrity.runs.work_waiting", success=False, result=ERROR, minutes_ago=2)
+    assert [each.name for each in failures()] == ["work health checks that wait"]
