@@ -2,6 +2,7 @@
 
 import errno
 
+import psycopg
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext_lazy
 
@@ -29,7 +30,7 @@ def is_busy(error: BaseException | None) -> bool:
 
 def is_lost(error: BaseException | None) -> bool:
     """The database cannot be reached, or takes nothing in."""
-    if not isinstance(error, OperationalError | InterfaceError):
+    if not isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
         return False
     # Who never got through to PostgreSQL has no word of it.
     return _sqlstate(error).startswith(LOST) or not _sqlstate(error)
@@ -41,4 +42,6 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def _sqlstate(error: BaseException) -> str:
-    return getattr(error.__cause__, "sqlstate", "") or ""
+    """Of the driver's error, which Django nearly always wraps in one of its own."""
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    return getattr(cause, "sqlstate", "") or ""

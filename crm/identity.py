@@ -5,6 +5,7 @@ compares `customer_key` or `phone_key` and nothing else.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from django.db import connection
@@ -19,6 +20,14 @@ WHITE_SPACE = "[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u20
 _ONLY_WHITE_SPACE = re.compile(WHITE_SPACE)
 
 CUSTOMER_ID_MAX_LENGTH = 255
+
+PLACEHOLDERS = frozenset(
+    """n/a|na|n.a|n.a.|#n/a|#ref!|#value!|#name?|#num!|#null!|#div/0!|none|null|nil|undefined|unknown|blank|empty
+|kosong|tidak ada|tdk ada|belum ada""".replace("\n", "").split("|")
+)
+LONGEST_PLACEHOLDER = 40
+# Zeros, nothing but punctuation, and a number of which only the first digits are left: 8.12E+10.
+_NO_NAME = re.compile(r"[0.,]+|[\W_]+|[+-]?\d+(?:[.,]\d+)?e\+\d+|[+-]?\d+[.,]\d+e\d+")
 
 
 def customer_key(customer_id: str | Expression = "customer_id") -> Func:
@@ -55,5 +64,12 @@ def keys_of(customer_ids: Sequence[str]) -> list[str]:
 
 
 def is_blank(customer_id: str) -> bool:
-    """Whether the id names nobody: its key would be empty."""
-    return not customer_id or _ONLY_WHITE_SPACE.fullmatch(customer_id) is not None
+    """Whether the id names nobody: nothing is there, or what people and programs write where nothing is, or what a
+    spreadsheet has made of a long number.
+    """
+    if not customer_id or _ONLY_WHITE_SPACE.fullmatch(customer_id):
+        return True
+    if len(customer_id) > LONGEST_PLACEHOLDER:
+        return False
+    plain = " ".join(unicodedata.normalize("NFKC", customer_id).casefold().split())
+    return plain.strip(" ()[]<>\"'") in PLACEHOLDERS or _NO_NAME.fullmatch(plain) is not None

@@ -115,6 +115,11 @@ def takes_files(most_bytes: int) -> Callable[[View], View]:
     return decorate
 
 
+def file_bytes_of(view: Any) -> int:
+    """Of the files that can be sent to the page; 0 where none can."""
+    return getattr(view, "file_bytes", 0)
+
+
 def page_of(request: HttpRequest, rows: QuerySet, *, total: int | None = None, number: int | None = None) -> Page:
     """The page of `rows` that `?page=` names, or `number`; a wrong number shows the nearest page."""
     return _CountedPaginator(rows, total).get_page(number or request.GET.get("page"))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 MIN_DIGITS, MAX_DIGITS = 7, 15
 # Without "+" or a leading 0, a shorter number is more often an amount or lacks its area code.
@@ -130,8 +130,8 @@ def _key_of_run(run: str, region: str, *, in_link: bool = False) -> str | None:
     is_bare = digits[0] != "0" and not run.lstrip().startswith("+")
     must_be_valid = is_bare and len(digits) < MIN_BARE_DIGITS
     number = _best_reading(_readings(run, digits, region, in_link), region, must_be_valid)
-    if number is not None and (once := _said_once(digits, region)) and not phonenumbers.is_valid_number(number):
-        number = once
+    if number is not None:
+        number = _said_once(digits, region) or number
     if number is None or len(set(str(number.national_number))) == 1:
         return None
     key = phonenumbers.format_number(number, PhoneNumberFormat.E164)
@@ -155,7 +155,7 @@ def _readings(run: str, digits: str, region: str, in_link: bool) -> list[str]:
 
 
 def _said_once(digits: str, region: str) -> PhoneNumber | None:
-    """The number, if its country code was typed before what has it already, such as 062812… or +62 62812…"""
+    """The mobile number, if its country code was typed before what has it already, such as 062812… or +62 62812…"""
     country = str(phonenumbers.country_code_for_region(region))
     once = digits.lstrip("0")
     if not once.startswith(country * 2) and not (digits[0] == "0" and once.startswith(country)):
@@ -163,7 +163,7 @@ def _said_once(digits: str, region: str) -> PhoneNumber | None:
     while once.startswith(country * 2):
         once = once[len(country) :]
     number = _parsed("+" + once, region)
-    return number if number and phonenumbers.is_valid_number(number) else None
+    return number if number and phonenumbers.number_type(number) == PhoneNumberType.MOBILE else None
 
 
 def _best_reading(readings: list[str], region: str, must_be_valid: bool) -> PhoneNumber | None:

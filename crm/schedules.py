@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.utils import timezone
 
 from crm.errors import is_busy, is_lost
@@ -78,7 +78,7 @@ def tried_again(task: Callable[P, T]) -> Callable[P, T]:
         for pause in PAUSES:
             try:
                 return task(*args, **kwargs)
-            except OperationalError as error:
+            except (OperationalError, InterfaceError) as error:
                 if connection.in_atomic_block or not (is_busy(error) or is_lost(error)):
                     raise
                 log.warning("task.tried_again", task=task.__qualname__, after=pause, error=type(error).__name__)
@@ -113,12 +113,15 @@ def failures() -> list[Failure]:
     """Of those scheduled tasks whose last run failed; of what runs all the time, if none has succeeded for a while."""
     from django_q.models import Task
 
-    since = timezone.now() - FORGIVEN
-    often = [each.task for each in SCHEDULES if isinstance(each, Every)]
-    well = set(Task.objects.filter(func__in=often, success=True, stopped__gt=since).values_list("func", flat=True))
-    names = {each.task: each.name for each in SCHEDULES if each.task not in well}
-    last = Task.objects.filter(func__in=names).order_by("func", "-stopped").distinct("func").defer("args", "kwargs")
-    return [Failure(names[run.func], run.func, run.stopped, str(run.result or "")) for run in last if not run.success]
+    named = {each.task: each for each in SCHEDULES}
+    last = Task.objects.filter(func__in=named).order_by("func", "-stopped").distinct("func").defer("args", "kwargs")
+    failed = {run.func: run for run in last if not run.success}
+    often = [task for task in failed if isinstance(named[task], Every)]
+    if often:
+        well = Task.objects.filter(func__in=often, success=True, stopped__gt=timezone.now() - FORGIVEN)
+        for task in set(well.values_list("func", flat=True)):
+            del failed[task]
+    return [Failure(named[task].name, task, run.stopped, str(run.result or "")) for task, run in failed.items()]
 
 
 @transaction.atomic

@@ -310,7 +310,8 @@ def main(minutes: float, rounds: int) -> int:
         check = [sys.executable, "manage.py", "health_check"]
         environment = {**os.environ, **SETTINGS}
         healthy = subprocess.run(check, cwd=ROOT, env=environment).returncode
-        bad += len(lost) + (longest > ANSWER_SECONDS) + healthy
+        with_kills = sum(len(person.failed) for person in people) - len(failed)
+        bad += with_kills + (not noted) + len(lost) + (longest > ANSWER_SECONDS) + healthy
     finally:
         ended.set()
         site.process.send_signal(signal.SIGTERM)

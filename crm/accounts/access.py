@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 
-from crm.accounts.models import Role, User
+from crm.accounts.models import Mail, Role, User
 from crm.pages import HtmxRequest
 
 P = ParamSpec("P")
@@ -51,3 +51,8 @@ owner_page = _page_of(Role.OWNER)
 def get_person_for(user: User, pk: int) -> User:
     """The person, if `user` may manage them; Http404 otherwise."""
     return get_object_or_404(User.objects.manageable_by(user), pk=pk)
+
+
+def get_mail_for(user: User, pk: int) -> Mail:
+    """The mail that waits, if `user` may manage whom it is for; Http404 otherwise."""
+    return get_object_or_404(Mail.objects.seen_by(user), pk=pk)

@@ -1,5 +1,6 @@
 """People: who signs in, and what they may do."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 import pghistory
@@ -132,6 +133,10 @@ class User(AbstractBaseUser):
 class MailQuerySet(models.QuerySet["Mail"]):
     def due(self) -> "MailQuerySet":
         return self.filter(next_try_at__lte=Now())
+
+    def late(self) -> "MailQuerySet":
+        """Those that were given up, or have been tried in vain for an hour."""
+        return self.exclude(error="").filter(Q(next_try_at=None) | Q(asked_at__lt=Now() - timedelta(hours=1)))
 
     def seen_by(self, user: "User") -> "MailQuerySet":
         return self.filter(person__in=User.objects.manageable_by(user))

@@ -1,9 +1,12 @@
 """What is to be mailed waits here until the mail server has taken it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 import structlog
+from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -20,6 +23,9 @@ LONGEST_DELAY = timedelta(hours=6)
 TRYING = timedelta(minutes=5)
 """How long a mail is left to the one who tries it, who may have been killed."""
 
+SENDING = 50_004
+"""The advisory lock of whoever sends. PostgreSQL gives it up when the worker ends, however it ends."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -32,23 +38,44 @@ def queue_mail(person: User, *, site: str) -> None:
 
 def send_waiting() -> None:
     """The task: tries what is due, each once. Scheduled every minute."""
-    for pk in Mail.objects.due().values_list("pk", flat=True):
-        taken = Mail.objects.due().filter(pk=pk).update(tries=F("tries") + 1, next_try_at=Now() + TRYING)
-        if taken:
-            _try(Mail.objects.select_related("person").get(pk=pk))
+    with _alone() as alone:
+        for pk in Mail.objects.due().values_list("pk", flat=True) if alone else []:
+            taken = Mail.objects.due().filter(pk=pk).update(tries=F("tries") + 1, next_try_at=Now() + TRYING)
+            mail = Mail.objects.select_related("person").filter(pk=pk).first()
+            if taken and mail and not _try(mail):
+                return
 
 
-def _try(mail: Mail) -> None:
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether nobody else sends: a mail server that does not answer holds up one worker at most."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SENDING])
+        alone = cursor.fetchone()[0]
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [SENDING])
+
+
+def _try(mail: Mail) -> bool:
+    """Whether the mail server can be asked for more."""
     this_one = Mail.objects.filter(pk=mail.pk, asked_at=mail.asked_at)
+    if mail.person.last_login and mail.person.last_login > mail.asked_at:
+        this_one.delete()  # they have found another way in
+        return True
     try:
         mail_link(mail.person, mail.site)
-    except (SMTPException, OSError) as error:
+    except (SMTPException, OSError, ValueError) as error:
         delay = min(timedelta(minutes=2 ** (mail.tries - 1)), LONGEST_DELAY)
         is_last = mail.tries >= MOST_TRIES
         this_one.update(error=_said(error)[:500], next_try_at=None if is_last else timezone.now() + delay)
         log.warning("mail.failed", person=mail.person_id, tries=mail.tries, error=type(error).__name__)
-    else:
-        this_one.delete()
+        return not isinstance(error, OSError) or isinstance(error, SMTPResponseException | SMTPRecipientsRefused)
+    this_one.delete()
+    return True
 
 
 def _said(error: Exception) -> str:
@@ -63,10 +90,12 @@ def _answer(code: int, text: bytes | str) -> str:
     return f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
 
 
-def try_again(mail: Mail) -> None:
-    """Now, whatever was tried before."""
+def send_now(*, mail: Mail, by: User) -> None:
+    """Whatever was tried before."""
+    log.info("mail.send_now", person=mail.person_id, by=by.pk)
     queue_mail(mail.person, site=mail.site)
 
 
-def discard(mail: Mail) -> None:
+def discard_mail(*, mail: Mail, by: User) -> None:
+    log.info("mail.discarded", person=mail.person_id, by=by.pk)
     mail.delete()

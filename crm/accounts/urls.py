@@ -7,7 +7,7 @@ from crm.accounts import views
 urlpatterns = [
     path("", views.people, name="people"),
     path("invite/", views.invite, name="person_invite"),
-    path("outbox/", views.outbox, name="outbox"),
+    path("outbox/", views.show_outbox, name="outbox"),
     path("outbox/<int:pk>/try/", views.try_mail, name="try_mail"),
     path("outbox/<int:pk>/discard/", views.discard_mail, name="discard_mail"),
     path("<int:pk>/", views.person, name="person"),

@@ -7,17 +7,16 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from crm.accounts import lockout, password_links, services
-from crm.accounts.access import SignedInRequest, admin_page, get_person_for
+from crm.accounts import lockout, outbox, password_links, services
+from crm.accounts.access import SignedInRequest, admin_page, get_mail_for, get_person_for
 from crm.accounts.filters import PeopleFilter
 from crm.accounts.forms import EditPersonForm, InviteForm, OwnEmailForm, OwnNameForm, RoleForm
 from crm.accounts.models import Mail, User
-from crm.accounts.outbox import discard, try_again
 from crm.accounts.two_factor import has_two_factor, must_have_two_factor
 from crm.errors import Refused
 from crm.pages import page_of
@@ -130,7 +129,7 @@ def send_link(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_GET
 @admin_page
-def outbox(request: SignedInRequest) -> HttpResponse:
+def show_outbox(request: SignedInRequest) -> HttpResponse:
     """The mails to those whom the admin manages that have not been sent yet."""
     mails = Mail.objects.seen_by(request.user).select_related("person")
     return render(request, "people/outbox.html", {"page": page_of(request, mails)})
@@ -139,8 +138,8 @@ def outbox(request: SignedInRequest) -> HttpResponse:
 @require_POST
 @admin_page
 def try_mail(request: SignedInRequest, pk: int) -> HttpResponse:
-    mail = get_object_or_404(Mail.objects.seen_by(request.user), pk=pk)
-    try_again(mail)
+    mail = get_mail_for(request.user, pk)
+    outbox.send_now(mail=mail, by=request.user)
     messages.success(request, _("The mail to %(person)s is tried again now.") % {"person": mail})
     return redirect("outbox")
 
@@ -148,8 +147,8 @@ def try_mail(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @admin_page
 def discard_mail(request: SignedInRequest, pk: int) -> HttpResponse:
-    mail = get_object_or_404(Mail.objects.seen_by(request.user), pk=pk)
-    discard(mail)
+    mail = get_mail_for(request.user, pk)
+    outbox.discard_mail(mail=mail, by=request.user)
     messages.success(request, _("The mail to %(person)s is discarded.") % {"person": mail})
     return redirect("outbox")
 

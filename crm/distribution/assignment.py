@@ -2,7 +2,7 @@
 
 Each is one transaction over the rows of one module. Locks are taken in one order, so that no two of them wait for
 each other in a ring: the staff member, the records by key, then (by the counting triggers) databases and batches. Who
-changes counts in several statements locks all of these beforehand (`RecordQuerySet.lock_counts`).
+changes counts of different databases in several statements locks all beforehand (`RecordQuerySet.lock_counts`).
 """
 
 from collections import Counter

@@ -28,7 +28,7 @@ class Health:
 def check_health() -> Health:
     """Asks the database, and the shared cache for a sign of life from a task cluster in the last three seconds; a
     cluster that lives but lets tasks wait while it does not work is stuck; failing, if what runs by the clock failed
-    when it ran last, or mail waits that was tried in vain.
+    when it ran last, or mail is late.
 
     Without tasks the pages still work (degraded); without the database nothing does (failed).
     """
@@ -37,7 +37,7 @@ def check_health() -> Health:
             cursor.execute(f"SELECT {STUCK}", parameters())
             stuck = cursor.fetchone()[0]
         tasks_run = bool(Stat.get_all())
-        failing = bool(failures()) or Mail.objects.exclude(error="").exists()
+        failing = bool(failures()) or Mail.objects.late().exists()
     except Error as error:
         log.error("health.database_failed", error=str(error))
         return Health("failed", "failed", "unknown")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 GUARD = Path(__file__).with_name("guard.py")
 FIRST_DELAY = 0.5
-LONGEST_DELAY = 30.0
+LONGEST_DELAY = 12.0
 # After this long a child counts as healthy, and its next death as its first.
 HEALTHY_SECONDS = 60.0
 

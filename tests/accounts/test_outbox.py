@@ -9,7 +9,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.urls import reverse
 from django.utils import timezone
 
-from crm.accounts.models import Mail
+from crm.accounts.models import Mail, User
 from crm.accounts.outbox import LONGEST_DELAY, MOST_TRIES, queue_mail, send_waiting
 from crm.accounts.services import deactivate_person
 from tests.factories.accounts import UserFactory
@@ -111,6 +111,22 @@ def test_somebody_who_asks_twice_gets_one_mail(sari, server):
     server.error = None
     send_waiting()
     assert len(mail.outbox) == 1
+
+
+def test_who_has_signed_in_since_needs_none(sari):
+    queue_mail(sari, site=SITE)
+    User.objects.filter(pk=sari.pk).update(last_login=timezone.now())
+    send_waiting()
+    assert not mail.outbox
+    assert not Mail.objects.exists()
+
+
+def test_a_server_that_is_not_there_is_asked_once_and_not_for_each_mail(sari, server):
+    server.error = ConnectionRefusedError(111, "Connection refused")
+    for person in (sari, UserFactory(email="b@example.com"), UserFactory(email="c@example.com")):
+        queue_mail(person, site=SITE)
+    send_waiting()
+    assert sorted(Mail.objects.values_list("tries", flat=True)) == [0, 0, 1]
 
 
 def test_who_was_deactivated_since_gets_none(sari, owner):

@@ -639,6 +639,32 @@ def figures_on(page) -> dict[str, int]:
     return {name: int(value) for name, value in found}
 
 
+FAULTS = Path(settings.BASE_DIR) / "tests" / "data" / "faults"
+
+
+@pytest.mark.parametrize(("name", "people"), [("05_placeholder_ids.csv", 15), ("06_scientific_ids.csv", 3)])
+def test_who_has_no_id_is_known_by_the_phone(imported, name, people):
+    database = imported(FAULTS / name)
+    assert database.records.count() == people
+    assert set(database.records.values_list("customer_id", flat=True)) == set(
+        database.records.values_list("phone", flat=True)
+    )
+
+
+def test_of_phones_that_are_typed_oddly_each_has_the_right_key(imported):
+    keys = imported(FAULTS / "13_phones_that_get_a_wrong_key.csv").records.order_by("row_number")
+    assert list(keys.values_list("phone_key", flat=True)) == [
+        "+628123456789",
+        "+62812345678",
+        "+6281234567830",
+        "+6281234567890",
+        "+628123456789",
+        "+628123456789",
+        "+6281234567890",
+        None,
+    ]
+
+
 def test_of_a_wide_file_the_preview_shows_the_first_columns_and_those_that_are_chosen(receive, desk, module):
     wide = [*[f"c{number}" for number in range(1200)], "username"]
     upload = work(receive(written_row(wide) + written_row([f"v{number}" for number in range(1201)]), module=module.key))

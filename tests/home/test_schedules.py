@@ -54,8 +54,13 @@ def test_a_scheduled_task_that_failed_makes_the_sign_of_life_strict(client, runn
 def test_mail_that_is_refused_makes_the_sign_of_life_strict(client, running_cluster, staff):
     waiting = Mail.objects.create(person=staff, site="https://fifty.example/")
     assert client.get("/healthz?strict").status_code == 200, "it is on its way"
-    Mail.objects.filter(pk=waiting.pk).update(tries=1, error="450 Later")
+    waits = Mail.objects.filter(pk=waiting.pk)
+    waits.update(tries=1, error="450 Later")
+    assert client.get("/healthz?strict").status_code == 200, "that happens"
+    waits.update(asked_at=timezone.now() - timedelta(minutes=61))
     assert client.get("/healthz?strict").status_code == 503
+    waits.update(asked_at=timezone.now(), next_try_at=None)
+    assert client.get("/healthz?strict").status_code == 503, "nobody tries any more"
 
 
 def test_what_runs_all_the_time_fails_when_none_of_its_runs_succeeds():

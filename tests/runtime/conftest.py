@@ -18,7 +18,7 @@ def stub_project(directory: Path) -> Path:
     project = directory / "a project"
     shutil.copytree(Path(__file__).with_name("stub"), project / "crm")
     shutil.copytree(ROOT / "crm/runtime", project / "crm/runtime")
-    for name in ("wsgi.py", "tasks.py", "web.py", "errors.py"):
+    for name in ("wsgi.py", "tasks.py", "web.py", "errors.py", "pages.py", "registry.py"):
         shutil.copy(ROOT / "crm" / name, project / "crm")
     shutil.copy(ROOT / "manage.py", project)
     return project

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "crm.asgi": set(),
     "crm.wsgi": set(),
     "crm.static_files": set(),
-    "crm.web": {"crm.errors"},
+    "crm.web": {"crm.errors", "crm.pages"},
     **{module: FOUNDATION | {"crm.accounts", "crm.notices", "crm.distribution"} for module in MODULES},
     "integrity": FOUNDATION | {"crm.accounts", "crm.products", "crm.notices", "crm.reservations", "crm.distribution"},
 }

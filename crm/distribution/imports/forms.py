@@ -73,7 +73,7 @@ class ReadingForm(forms.Form):
                 del self.fields[role]
         columns = list(enumerate(self.inspection.get("headers", [])))
         chosen = {index for role in self.ROLES if (index := self.initial.get(role)) is not None}
-        offered = [(index, name) for index, name in columns if index < OFFERED_COLUMNS or index in chosen]
+        offered = [(index, name[:80]) for index, name in columns if index < OFFERED_COLUMNS or index in chosen]
         for role in self.ROLES:
             if role in self.fields:
                 self.fields[role].choices = [("", "–"), *offered]

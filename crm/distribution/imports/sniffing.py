@@ -85,12 +85,15 @@ def _kind_of_zip(path: Path, limits: Limits) -> str:
     raise UnreadableFile(_name_of_zip(names))
 
 
+_HOLDS_CELLS = re.compile(r"^content\.xml$|(?:^|/)worksheets/|(?:^|/)sharedStrings\.xml$", re.IGNORECASE)
+
+
 def unpacked_bytes(path: Path) -> int:
-    """Of a workbook that was found to be one."""
+    """Of the parts of a workbook that hold cells and their texts."""
     if not zipfile.is_zipfile(path):
         return path.stat().st_size
     with zipfile.ZipFile(path) as archive:
-        return sum(part.file_size for part in archive.infolist())
+        return sum(part.file_size for part in archive.infolist() if _HOLDS_CELLS.search(part.filename))
 
 
 def _start_of_part(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import structlog
-from django.db import OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
 from django.utils import timezone
@@ -63,9 +63,11 @@ def _attempt(upload: Upload) -> None:
     except (UnreadableFile, Refused) as refused:
         log.info("upload refused", upload=upload.pk, reason=str(refused), detail=getattr(refused, "detail", ""))
         message = str(refused)
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         if is_busy(error) or is_lost(error):
             message = ""  # it waits still: resume_interrupted takes it up
+        if is_busy(error):
+            Upload.objects.filter(pk=upload.pk).update(attempts=F("attempts") - 1)
         raise
     except OSError as error:
         if is_disk_full(error):

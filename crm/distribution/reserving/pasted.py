@@ -14,6 +14,7 @@ from crm.distribution.imports.nameless import nameless_file
 from crm.distribution.imports.reading import Inspection, Limits, Row, UnreadableFile, inspect_file, read_rows
 from crm.distribution.imports.vocabulary import count_known
 from crm.errors import Refused
+from crm.identity import is_blank
 from crm.reservations.entries import MOST_ENTRIES, Entry
 
 MOST_BYTES = 10_000_000
@@ -55,11 +56,15 @@ def entries_of_file(content: Iterable[bytes], name: str) -> list[Entry]:
     """One for each row that is not blank. Raises Refused, with what is wrong, for a file that cannot be read, has too
     many rows, or does not say which column is the customer.
     """
-    with ALONE, nameless_file(content) as path:
-        try:
+    if not ALONE.acquire(timeout=1):
+        raise Refused(_("Another file is being read at this moment. Try again in a minute."))
+    try:
+        with nameless_file(content) as path:
             return _read(path, name)
-        except UnreadableFile as error:
-            raise Refused(str(error)) from error
+    except UnreadableFile as error:
+        raise Refused(str(error)) from error
+    finally:
+        ALONE.release()
 
 
 def _read(path: Path, name: str) -> list[Entry]:
@@ -89,4 +94,4 @@ def _cell(cells: list[str], column: int | None) -> str:
 
 def _entry(line: int, customer_id: str, phone: str = "") -> Entry:
     """Who has no id is known by the phone, as in an upload."""
-    return Entry(line, customer_id or phone, phone)
+    return Entry(line, phone if is_blank(customer_id) and phone else customer_id, phone)

@@ -78,7 +78,7 @@ def show(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
         "reading_form": ReadingForm(upload=upload),
         "once": OnceForm(),
     }
-    if upload.inspection:
+    if upload.inspection and not upload.is_working:
         context |= _preview(upload)
     return render_page(request, "distribution/upload.html", context, pieces=["upload-progress"])
 

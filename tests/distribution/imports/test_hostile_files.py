@@ -110,6 +110,13 @@ def test_a_row_that_is_said_once_and_meant_a_million_times_is_refused(tmp_path):
     assert time.monotonic() - started < QUICKLY
 
 
+def test_padding_does_not_make_room_for_it(tmp_path):
+    content = ods(ods_row(ods_text("Username", 1)) + ods_row(ods_text("x", 1), repeated=900_000))
+    path = write(tmp_path, "a.ods", with_part(content, "pad", bytes(4_000_000)))
+    with pytest.raises(UnreadableFile, match="says the same over and over"):
+        list(read_rows(path, inspect(path).layout))
+
+
 def test_a_long_text_that_stands_in_every_cell_is_refused(tmp_path):
     path = write(tmp_path, "a.xlsx", xlsx({"Data": [["Username", "Nama"], *[["budi", "x" * 30_000]] * 5000]}))
     with pytest.raises(UnreadableFile, match="says the same over and over"):

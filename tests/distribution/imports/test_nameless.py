@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.signals import post_save
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from crm.distribution.forms import OnceForm
 from crm.distribution.imports.models import State, Upload
@@ -14,6 +14,7 @@ from crm.distribution.imports.nameless import nameless_file
 from crm.distribution.imports.reading import inspect_file
 from crm.distribution.imports.tasks import work_on_upload
 from crm.distribution.imports.uploads import receive_upload
+from crm.pages import file_bytes_of
 from crm.registry import get_module
 from tests.factories.products import ProductFactory
 
@@ -91,3 +92,10 @@ def test_a_full_disk_is_said_of_an_upload(admin, request):
     upload.refresh_from_db()
     assert upload.state == State.FAILED
     assert "disk is full" in upload.error
+
+
+@pytest.mark.parametrize(("name", "module"), [("new_upload", ["records"]), ("add_reservations", [])])
+def test_the_pages_that_take_files_say_how_large(name, module):
+    view = resolve(reverse(name, args=module)).func
+    assert file_bytes_of(view) >= 10_000_000
+    assert file_bytes_of(resolve(reverse("overview")).func) == 0

@@ -11,6 +11,7 @@ DEMO = env.bool("DEMO", default=False)
 SECRET_KEY = "stub" * 20
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = ["django.contrib.contenttypes", "django_q", "crm"]
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 ROOT_URLCONF = "crm.urls"
 DATABASES = {"default": environ.Env.db_url_config(database_url())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

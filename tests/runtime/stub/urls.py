@@ -31,4 +31,13 @@ def slow(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
+def large(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(b"x" * 40_000_000)
+
+
+def echo(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"{request.META['QUERY_STRING']} {request.headers.get('Cookie')}")
+
+
 urlpatterns = [path("healthz", healthz), path("sign-in", size), path("files", files), path("slow", slow)]
+urlpatterns += [path("large", large), path("echo", echo)]
