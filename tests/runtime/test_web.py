@@ -145,7 +145,7 @@ def test_files_are_for_who_has_signed_in_and_for_the_pages_that_take_them(web: R
 
 
 def test_so_many_files_are_taken_in_at_once(web: Run) -> None:
-    """By two processes, four each; then it is said."""
+    """By two processes, four each, of which one may have got all; then it is said."""
     slow = [connect(web) for _ in range(40)]
     for each in slow:
         each.sendall(post("/files", COOKIE + b"Content-Length: 6000000\r\n"))
@@ -156,7 +156,7 @@ def test_so_many_files_are_taken_in_at_once(web: Run) -> None:
             refused += each.recv(100).startswith(b"HTTP/1.1 503 ")
         except TimeoutError:
             continue
-    assert refused == 40 - 8
+    assert 4 <= 40 - refused <= 8
     for each in slow:
         each.close()
     assert eventually(lambda: sent(web, "/files", 6_000_000, COOKIE)[0] == 200)
