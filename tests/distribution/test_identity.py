@@ -4,8 +4,20 @@ import pytest
 
 from crm.identity import is_blank
 
-NOBODY = ["", " ", "\u00a0", "-", "--", "—", "-  -", "_", ".", "***", "???", "0", "000", "0.0", "N/A", "n/a", "#N/A", "Ｎ／Ａ"]
-NOBODY += ["NULL", "none", "(blank)", "Kosong", "tidak  ada", "#REF!", "#VALUE!", "8.12E+10", "8,12e+10", "1.5E5"]
+NOBODY = ["", " ", "\u00a0", "-", "--", "—", "-  -", "_", ".", "***", "???", "0", "000", "0.0", "N/A", "n/a", "#N/A"]
+NOBODY += [
+    "Ｎ／Ａ",
+    "NULL",
+    "none",
+    "(blank)",
+    "Kosong",
+    "tidak  ada",
+    "#REF!",
+    "#VALUE!",
+    "8.12E+10",
+    "8,12e+10",
+    "1.5E5",
+]
 SOMEBODY = ["00123", "-abc", "@budi", "x", "0a", "1e5", "e10", "none1", "NAN", "日本", "12", "1.2.3", "a/n", "#1"]
 
 
