@@ -61,12 +61,15 @@ def other_staff(db):
     return UserFactory(username="tono", name="Tono Staff")
 
 
+NOBODYS_PASSWORD = "nobody can enter it"
+
+
 def browser_of(user, client: Client | None = None) -> Client:
     """Signed in, and asked for the password just now, as far as the session knows."""
     client = client or Client()
-    if not user.has_usable_password():
-        user.password = "nobody can enter it"
-        user.save(update_fields=["password"])
+    if not user.has_usable_password() or user.password == NOBODYS_PASSWORD:
+        user.password = NOBODYS_PASSWORD
+        user.save(update_fields=["password"])  # once more, for what another test has written is taken back
     client.force_login(user)
     session = client.session
     session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
