@@ -63,11 +63,16 @@ def keys_of(customer_ids: Sequence[str]) -> list[str]:
         return [key for (key,) in cursor.fetchall()]
 
 
+def is_empty(text: str) -> bool:
+    """Whether nothing is there: its key would be empty."""
+    return not text or _ONLY_WHITE_SPACE.fullmatch(text) is not None
+
+
 def is_blank(customer_id: str) -> bool:
     """Whether the id names nobody: nothing is there, or what people and programs write where nothing is, or what a
     spreadsheet has made of a long number.
     """
-    if not customer_id or _ONLY_WHITE_SPACE.fullmatch(customer_id):
+    if is_empty(customer_id):
         return True
     if len(customer_id) > LONGEST_PLACEHOLDER:
         return False

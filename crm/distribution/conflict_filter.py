@@ -14,7 +14,7 @@ from crm.accounts.models import Role, User
 from crm.distribution.conflict_log import RESOLUTIONS, Conflict, ConflictQuerySet
 from crm.distribution.filters import StrictFilter, by_day
 from crm.distribution.operations import operation_name
-from crm.identity import customer_key, is_blank
+from crm.identity import customer_key, is_empty
 from crm.phones import phone_key
 from crm.products.models import Product
 from crm.registry import modules
@@ -96,7 +96,7 @@ class ConflictFilter(StrictFilter):
         """Those whose customer id has the text in it, or whose reservation's id begins with it or phone it is; in any
         writing.
         """
-        if is_blank(text):
+        if is_empty(text):
             return conflicts.none()
         key = customer_key(Value(text))
         found = Q(key__contains=key) | Q(reservation__customer_key__startswith=key)

@@ -471,6 +471,12 @@ def test_the_log_finds_a_customer_in_any_writing(desk, module, admin, staff, rud
     assert listed(desk, q="0812 0000 1111") == listed(desk, q="\u200b") == []
 
 
+def test_a_part_of_an_id_is_found_though_alone_it_would_be_none(desk, module, admin, staff, rudi):
+    [key] = hold(module, staff, admin, 1, customer_id="lucky-0")
+    reserve(module, key, rudi, admin)
+    assert listed(desk, q="0") == listed(desk, q="-") == ["lucky-0"]
+
+
 def test_every_way_in_the_log_can_be_asked_for_once(desk, everywhere):
     first, second, third = Conflict.objects.open().order_by("pk")[:3]
     with pgtrigger.ignore():
