@@ -6,13 +6,12 @@ that was lost) is taken up by the schedule, a minute later at most.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,6 +19,7 @@ from django_q.tasks import async_task
 
 from crm.accounts.models import User
 from crm.errors import Refused
+from crm.locks import alone_with
 from crm.registry import modules
 from crm.schedules import tried_again
 from integrity.checks import checks
@@ -172,7 +172,7 @@ def check_scope(keys: Sequence[str], codes: Sequence[str]) -> list[str]:
 
 def work_run(run: Run) -> Run:
     """Works the run to its end, after whoever is at work; as it is if they have worked it already."""
-    with _at_work(wait=True):
+    with alone_with(AT_WORK, wait=True):
         _end_interrupted()
         _work(run)
     run.refresh_from_db()
@@ -185,7 +185,7 @@ def work_waiting() -> int:
     The task of each run that is started, and scheduled every minute.
     """
     worked = 0
-    with _at_work(wait=False) as alone:
+    with alone_with(AT_WORK) as alone:
         if alone:
             _end_interrupted()
             while run := Run.objects.filter(state=Run.State.WAITING).order_by("pk").first():
@@ -245,28 +245,6 @@ WORK: dict[str, Callable[[Run, Callable[[int], None]], None]] = {
     Run.Kind.REPAIR: lambda run, progress: repair(run, told=progress),
     Run.Kind.UNDO: lambda run, progress: undo(run, told=progress),
 }
-
-
-@contextmanager
-def _at_work(*, wait: bool) -> Iterator[bool]:
-    """Whether this is the one at work; with `wait`, once nobody else is."""
-    with connection.cursor() as cursor:
-        if wait:
-            cursor.execute("SET lock_timeout = 0")
-            try:
-                cursor.execute("SELECT pg_advisory_lock(%s)", [AT_WORK])
-            finally:
-                cursor.execute("RESET lock_timeout")
-            alone = True
-        else:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [AT_WORK])
-            alone = cursor.fetchone()[0]
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [AT_WORK])
 
 
 class ProgressOfRun:

@@ -1,12 +1,9 @@
 """What is to be mailed waits here until the mail server has taken it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 import structlog
-from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -14,6 +11,7 @@ from django_q.tasks import async_task
 
 from crm.accounts.models import Mail, User
 from crm.accounts.password_links import mail_link
+from crm.locks import alone_with
 
 MOST_TRIES = 14
 """The first at once, each later one after twice as long, from a minute to LONGEST_DELAY: for more than a day."""
@@ -24,7 +22,7 @@ TRYING = timedelta(minutes=5)
 """How long a mail is left to the one who tries it, who may have been killed."""
 
 SENDING = 50_004
-"""The advisory lock of whoever sends. PostgreSQL gives it up when the worker ends, however it ends."""
+"""The advisory lock of whoever sends: a mail server that does not answer holds up one worker at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,26 +36,12 @@ def queue_mail(person: User, *, site: str) -> None:
 
 def send_waiting() -> None:
     """The task: tries what is due, each once. Scheduled every minute."""
-    with _alone() as alone:
+    with alone_with(SENDING) as alone:
         for pk in Mail.objects.due().values_list("pk", flat=True) if alone else []:
             taken = Mail.objects.due().filter(pk=pk).update(tries=F("tries") + 1, next_try_at=Now() + TRYING)
             mail = Mail.objects.select_related("person").filter(pk=pk).first()
             if taken and mail and not _try(mail):
                 return
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether nobody else sends: a mail server that does not answer holds up one worker at most."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SENDING])
-        alone = cursor.fetchone()[0]
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [SENDING])
 
 
 def _try(mail: Mail) -> bool:

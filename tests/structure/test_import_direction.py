@@ -13,7 +13,7 @@ OURS = ("crm", *MODULES, "integrity")
 
 # What everything may import: no rule of the domain, and no import of a package that has one.
 FOUNDATION = {"crm.constraints", "crm.errors", "crm.figures", "crm.history", "crm.identity", "crm.pages", "crm.phones"}
-FOUNDATION |= {"crm.logs", "crm.moment", "crm.registry", "crm.schedules"}
+FOUNDATION |= {"crm.locks", "crm.logs", "crm.moment", "crm.registry", "crm.schedules"}
 
 ALLOWED: dict[str, set[str]] = {
     **{name: {"crm.registry", "crm.errors"} for name in FOUNDATION},
