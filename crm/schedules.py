@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from crm.errors import is_busy, is_lost
 
@@ -109,8 +110,14 @@ class Failure:
         return lines[-1] if lines else ""
 
 
+UNENDED = timedelta(hours=1)
+"""After so long a run that has not ended never will: more than a task may take, and than its second try takes."""
+
+
 def failures() -> list[Failure]:
-    """Of those scheduled tasks whose last run failed; of what runs all the time, if none has succeeded for a while."""
+    """Of those scheduled tasks whose last run failed; of what runs all the time, if none has succeeded for a while;
+    and of those that began and have not come to an end, because their workers die of them.
+    """
     from django_q.models import Task
 
     named = {each.task: each for each in SCHEDULES}
@@ -121,7 +128,25 @@ def failures() -> list[Failure]:
         well = Task.objects.filter(func__in=often, success=True, stopped__gt=timezone.now() - FORGIVEN)
         for task in set(well.values_list("func", flat=True)):
             del failed[task]
-    return [Failure(named[task].name, task, run.stopped, str(run.result or "")) for task, run in failed.items()]
+    ended_badly = [Failure(named[task].name, task, run.stopped, str(run.result or "")) for task, run in failed.items()]
+    return ended_badly + _unended({run.func: run.stopped for run in last})
+
+
+def _unended(ended: dict[str, datetime]) -> list[Failure]:
+    """`ended` is when each task ended last. A cluster that was off has begun nothing: another task has ended since."""
+    from django_q.models import Schedule, Task
+
+    unended = []
+    for schedule in Schedule.objects.filter(name__in=[each.name for each in SCHEDULES], task__gt=""):
+        daily = schedule.schedule_type == Daily.kind
+        began = schedule.next_run - timedelta(days=1) if daily else ended.get(schedule.func)
+        if began is None or (daily and ended.get(schedule.func, began) > began):
+            continue
+        if Task.objects.filter(stopped__gt=began, stopped__lt=timezone.now() - UNENDED).exists():
+            unended.append(
+                Failure(schedule.name, schedule.func, began, str(_("It began, and has not come to an end.")))
+            )
+    return unended
 
 
 @transaction.atomic

@@ -4,12 +4,16 @@ from typing import Any
 
 import structlog
 from django.db import Error, connection
+from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from django_q.signals import post_execute_in_worker, pre_execute
 
 from crm.runtime.task_watch import WORK
 
 log = structlog.get_logger(__name__)
+
+_running: set[int] = set()
+"""The row in the queue of the task that this process runs."""
 
 
 @receiver(pre_execute)
@@ -19,13 +23,21 @@ def show_work(*, task: dict[str, Any], **_signal: object) -> None:
     Shared, because a task that is offered anew may run twice at once, and neither may wait here.
     """
     if row := task.get("ack_id"):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock_shared(%s, %s::int)", [WORK, row])
+        _lock(row)
+        _running.add(row)
+
+
+@receiver(connection_created)
+def show_work_again(**_signal: object) -> None:
+    """A task that has lost its connection, and the lock with it, goes on with another."""
+    for row in _running:
+        _lock(row)
 
 
 @receiver(post_execute_in_worker)
 def end_work(*, task: dict[str, Any], **_signal: object) -> None:
     if row := task.get("ack_id"):
+        _running.discard(row)
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s::int)", [WORK, row])
@@ -33,3 +45,8 @@ def end_work(*, task: dict[str, Any], **_signal: object) -> None:
             # The end of the session is the end of the lock; an error here would lose the task's result.
             log.warning("task.connection_lost", error=str(error))
             connection.close()
+
+
+def _lock(row: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s::int)", [WORK, row])

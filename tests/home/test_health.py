@@ -83,6 +83,19 @@ def test_a_task_may_wait_behind_one_that_runs(client, running_cluster):
     assert client.get("/healthz?strict").status_code == 503
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_has_lost_its_connection_still_runs(client, running_cluster):
+    waiting_task(seconds=500, pulled=False)
+    running = {"ack_id": waiting_task(seconds=500, pulled=True).pk}
+    show_work(task=running)
+    connection.close()
+    OrmQ.objects.count()
+    assert client.get("/healthz?strict").status_code == 200
+    end_work(task=running)
+    connection.close()
+    assert client.get("/healthz?strict").status_code == 503
+
+
 def test_without_database_nothing_works_and_no_detail_leaks(client, broken_database):
     answer = client.get("/healthz")
     assert answer.status_code == 503

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from django_q.models import Task
+from django_q.models import Schedule, Task
 
 from crm.accounts.models import Mail
 from crm.schedules import failures
@@ -67,3 +67,32 @@ def test_what_runs_all_the_time_fails_when_none_of_its_runs_succeeds():
     ended("integrity.runs.work_waiting", success=True, minutes_ago=9)
     ended("integrity.runs.work_waiting", success=False, result=ERROR, minutes_ago=2)
     assert [each.name for each in failures()] == ["work health checks that wait"]
+
+
+def test_a_task_that_its_workers_die_of_is_said(client, running_cluster):
+    """It is offered again and again, and leaves no result."""
+    began = timezone.now() - timedelta(hours=3)
+    of_the_night = Schedule.objects.filter(func=NIGHT)
+    of_the_night.update(next_run=began + timedelta(days=1), task="begun")
+    ended(NIGHT, success=True, minutes_ago=1600)
+    assert not failures(), "the cluster has been off since"
+    ended("somebody.elses", success=True, minutes_ago=30)
+    assert not failures(), "it may run"
+    ended("somebody.elses", success=True, minutes_ago=90)
+    assert [(each.name, each.at) for each in failures()] == [("clean up", began)]
+    assert client.get("/healthz?strict").status_code == 503
+    of_the_night.update(task=None)
+    assert not failures(), "it is new, and has never been due"
+    of_the_night.update(task="begun")
+    ended(NIGHT, success=True, minutes_ago=1)
+    assert not failures()
+
+
+def test_what_runs_all_the_time_and_does_not_end_any_more_is_said():
+    Schedule.objects.filter(func="integrity.runs.work_waiting").update(task="begun")
+    ended("somebody.elses", success=True, minutes_ago=90)
+    assert not failures()
+    ended("integrity.runs.work_waiting", success=True, minutes_ago=100)
+    assert [each.name for each in failures()] == ["work health checks that wait"]
+    ended("integrity.runs.work_waiting", success=True, minutes_ago=80)
+    assert not failures()
