@@ -27,6 +27,7 @@ _DATE = re.compile(
     r"(?:(?:19|20)\d\d([-./ ])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)?\d\d|\d{1,2} \d{1,2} (?:19|20)\d\d)"
     r"(?:[T ,]+[\d:.]+)?"
 )
+_WRITTEN_AS_PHONE = re.compile(r"[+(]?[\d (][\d\s().-]{6,}", re.ASCII)
 _DECIMAL = re.compile(r"(\+?\d+)[.,](\d{1,2})")
 # "1. 0812…", "2) 0812…", "(3) 0812…": the place in a list. "(21) 5551234" is an area code.
 _PLACE_IN_LIST = re.compile(r"[1-9]\d{0,2}(?:\.\s+|\.?\)\s*)|\([1-9]\d{0,2}\)\s*(?=[+0]\D*(?:\d\D*){8})")
@@ -55,6 +56,27 @@ def phone_key(text: str, region: str = "ID") -> str | None:
     if not text or text.isspace() or len(text) > MAX_CHARACTERS:
         return None
     return _first_key(_to_ascii(text), region)
+
+
+def id_as_phone(customer_id: str, region: str = "ID") -> str | None:
+    """The key of a customer id that reads as a phone: nothing but a number as phones are written, and one that is in
+    use. Numbers of other kinds, such as 12345678, are ids.
+
+    A mobile number without its first 0 is one: spreadsheets take it off.
+    """
+    country, mobile = _mobile_shape(region)
+    text = customer_id
+    if not text.isascii():
+        text = _to_ascii(text)
+    text = text.strip().removeprefix("https://wa.me/")
+    if not _WRITTEN_AS_PHONE.fullmatch(text):
+        return None
+    if plain := mobile.fullmatch(text.translate(_SOFT)):
+        return country + plain[1]
+    if not text.lstrip("( ").startswith(("+", "0", country[1:] or "+")):
+        return None
+    key = phone_key(text, region)
+    return key if key and phonenumbers.is_valid_number(phonenumbers.parse(key)) else None
 
 
 def plain_mobile(region: str) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ import django_filters
 from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Q, Value
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +19,7 @@ from crm.distribution.figures import STATE_LABELS, STATUS_FIGURES
 from crm.distribution.models import Status
 from crm.distribution.names import named
 from crm.distribution.querysets import BatchQuerySet, DatabaseQuerySet, RecordQuerySet
-from crm.identity import customer_key
+from crm.identity import key_begins_with
 from crm.phones import phone_key
 from crm.products.models import Product
 
@@ -30,7 +30,7 @@ STATUS_LABELS = {**dict(Status.choices), "conflict": _("Conflict")}
 def ways_to_find(text: str) -> list[Q]:
     """What a search may mean: the beginning of a customer id, a phone in any writing, words of a name."""
     # PostgreSQL makes the key of the text as it makes those of the records; being constant, it is made once.
-    ways = [Q(customer_key__startswith=customer_key(Value(text)))]
+    ways = [key_begins_with(text)]
     if phone := phone_key(text, settings.PHONE_REGION):
         ways.append(Q(phone_key=phone))
     if name := named(text):

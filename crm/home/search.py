@@ -13,6 +13,7 @@ from crm.distribution.filters import search_records, ways_to_find
 from crm.distribution.models import BaseRecord
 from crm.distribution.querysets import RecordQuerySet
 from crm.figures import Figure, declare
+from crm.identity import is_empty
 from crm.registry import Module, modules
 
 MOST_SHOWN = 50
@@ -59,7 +60,7 @@ declare(
 def find_customers(text: str, *, user: User) -> list[Found]:
     """Of each module what is found: exact ids first. Admins find all records, staff those that are with them."""
     text = text.replace("\0", "").strip()
-    if not text or len(text) > MOST_CHARACTERS:
+    if is_empty(text) or len(text) > MOST_CHARACTERS:
         return []
     return [_search(module, text, user) for module in modules()]
 

@@ -12,7 +12,7 @@ from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.errors import Refused
 from crm.history import operation
-from crm.identity import keys_of
+from crm.identity import Named, keys_of
 from crm.products.models import Product
 from crm.reservations.models import Reservation
 from crm.reservations.services import Effect, check_active, clean_customer, lock_products, settle_added
@@ -84,10 +84,10 @@ def add_reservations(
         check_active(product)
         lock_working(staff)
         answers: dict[int, Answer] = {}
-        wanted: dict[str, tuple[Entry, tuple[str, str, str | None]]] = {}
+        wanted: dict[str, tuple[Entry, Named]] = {}
         clean = {entry: _cleaned(entry) for entry in entries}
-        good = [entry for entry, found in clean.items() if not isinstance(found, str)]
-        keys = dict(zip(good, keys_of([entry.customer_id for entry in good]), strict=True))
+        good = {entry: found.customer_id for entry, found in clean.items() if not isinstance(found, str)}
+        keys = dict(zip(good, keys_of(list(good.values())), strict=True))
         for number, entry in enumerate(entries):
             found = clean[entry]
             if isinstance(found, str):
@@ -112,7 +112,7 @@ def add_reservations(
         return Entered(tuple(answers[number] for number in range(len(entries))), effect)
 
 
-def _cleaned(entry: Entry) -> tuple[str, str, str | None] | str:
+def _cleaned(entry: Entry) -> Named | str:
     """What is to be stored, or what is wrong with it."""
     try:
         return clean_customer(entry.customer_id, entry.phone)
@@ -123,7 +123,7 @@ def _cleaned(entry: Entry) -> tuple[str, str, str | None] | str:
 def _insert(
     product: Product,
     staff: User,
-    wanted: dict[str, tuple[Entry, tuple[str, str, str | None]]],
+    wanted: dict[str, tuple[Entry, Named]],
     is_permanent: bool,
     note: str,
     by: User,

@@ -22,7 +22,7 @@ from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.errors import Refused
 from crm.history import at_the_end, operation
-from crm.identity import CUSTOMER_ID_MAX_LENGTH, customer_key, is_blank
+from crm.identity import CUSTOMER_ID_MAX_LENGTH, Named, customer_key, is_blank, named
 from crm.notices.models import Kind
 from crm.notices.services import alert, settle_each
 from crm.phones import phone_key
@@ -255,32 +255,30 @@ def _taken_by(taken: Taken) -> str:
     return f"{text % {'name': taken.reservation.staff}} {_('Nothing was changed.')}"
 
 
-def clean_customer(customer_id: str, phone: str) -> tuple[str, str, str | None]:
-    """The id, the phone as it was written, and the phone's key. Raises Refused for what names nobody."""
+def clean_customer(customer_id: str, phone: str) -> Named:
+    """Whom an id and a phone name. Raises Refused for what names nobody."""
     customer_id, phone = customer_id.replace("\0", "").strip(), phone.replace("\0", "").strip()
-    if is_blank(customer_id):
+    if is_blank(customer_id) and not phone:
         raise Refused(_("Say which customer: an id is missing."))
     if len(customer_id) > CUSTOMER_ID_MAX_LENGTH:
         raise Refused(_("The customer id is too long: at most %(most)d characters.") % {"most": CUSTOMER_ID_MAX_LENGTH})
     key = phone_key(phone, settings.PHONE_REGION) if phone else None
     if phone and key is None:
         raise Refused(_("“%(phone)s” is not a phone number.") % {"phone": phone[:60]})
-    return customer_id, phone, key
+    return named(customer_id, phone, key)
 
 
 def _create(
     product: Product, staff: User, customer_id: str, phone: str, *, by: User | None, **values: Any
 ) -> list[Reservation]:
-    customer_id, phone, key = clean_customer(customer_id, phone)
+    customer = clean_customer(customer_id, phone)
     check_active(product)
     values["note"] = values["note"].strip()[:300]
     decided = by if values["status"] == "active" else None
     reservation = Reservation(
         product=product,
         staff=staff,
-        customer_id=customer_id,
-        phone=phone,
-        phone_key=key,
+        **customer._asdict(),
         created_by=by,
         decided_by=decided,
         **values,
@@ -291,7 +289,7 @@ def _create(
     except IntegrityError as error:
         if "reservation_one_for_a_customer" not in str(error):
             raise
-        raise Taken(_standing(product, customer_id)) from error
+        raise Taken(_standing(product, customer.customer_id)) from error
     return [reservation]
 
 

@@ -34,6 +34,7 @@ from crm.errors import Refused
 from crm.notices.models import Kind, Notice
 from crm.registry import get_module, modules
 from records.requests import cancel_request, request_records
+from tests.distribution.importing import PRODUCT, import_by_command
 from tests.distribution.imports.building import with_replaced_part, xlsx, xlsx_with_cells
 from tests.distribution.processes import manage
 from tests.distribution.sql import Witness, ask, run
@@ -48,13 +49,7 @@ REPORTED = ("file_rows", "accepted", "duplicates", "rejected", "blank", "mapping
 
 @pytest.fixture
 def product(db):
-    return ProductFactory(name="Kopi Senja")
-
-
-def import_by_command(file: Path, module: str = "memberwd", **options) -> dict:
-    out = StringIO()
-    call_command("import_database", str(file), module=module, product="kopi senja", json=True, stdout=out, **options)
-    return json.loads(out.getvalue())
+    return ProductFactory(name=PRODUCT)
 
 
 def rows_of_all_tables() -> dict[str, int]:
@@ -285,7 +280,7 @@ def test_a_row_without_an_id_takes_its_phone_as_the_id(product, written):
     rows = [["id", "hp"], ["a", "081200000001"], ["", "081200000002"], ["\u200b", "081200000003"]]
     import_by_command(written(rows))
     ids = get_module("memberwd").Record.objects.order_by("pk").values_list("customer_id", flat=True)
-    assert list(ids) == ["a", "081200000002", "081200000003"]
+    assert list(ids) == ["a", "+6281200000002", "+6281200000003"]
 
 
 def test_a_row_with_neither_is_rejected_and_a_blank_one_only_counted(product, written):
@@ -637,32 +632,6 @@ def written_row(cells: list[str]) -> bytes:
 def figures_on(page) -> dict[str, int]:
     found = re.findall(r'data-figure="([^"]+)" data-object="[^"]*" data-value="(\d+)"', page.content.decode())
     return {name: int(value) for name, value in found}
-
-
-FAULTS = Path(settings.BASE_DIR) / "tests" / "data" / "faults"
-
-
-@pytest.mark.parametrize(("name", "people"), [("05_placeholder_ids.csv", 15), ("06_scientific_ids.csv", 3)])
-def test_who_has_no_id_is_known_by_the_phone(imported, name, people):
-    database = imported(FAULTS / name)
-    assert database.records.count() == people
-    assert set(database.records.values_list("customer_id", flat=True)) == set(
-        database.records.values_list("phone", flat=True)
-    )
-
-
-def test_of_phones_that_are_typed_oddly_each_has_the_right_key(imported):
-    keys = imported(FAULTS / "13_phones_that_get_a_wrong_key.csv").records.order_by("row_number")
-    assert list(keys.values_list("phone_key", flat=True)) == [
-        "+628123456789",
-        "+62812345678",
-        "+6281234567830",
-        "+6281234567890",
-        "+628123456789",
-        "+628123456789",
-        "+6281234567890",
-        None,
-    ]
 
 
 def test_of_a_wide_file_the_preview_shows_the_first_columns_and_those_that_are_chosen(receive, desk, module):

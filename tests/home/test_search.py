@@ -37,7 +37,18 @@ def customers(admin, staff):
 
 
 @pytest.mark.parametrize(
-    "text", ["budi01", " BUDI ", "santoso", "san bud", "081234567890", "+62 812-3456-7890", "6281234567890"]
+    "text",
+    [
+        "budi01",
+        " BUDI ",
+        "\u200bbu\u00addi",
+        "ｂｕｄｉ",
+        "santoso",
+        "san bud",
+        "081234567890",
+        "+62 812-3456-7890",
+        "6281234567890",
+    ],
 )
 def test_admins_find_a_customer_in_every_module_by_id_phone_or_name(admin, customers, text):
     page = browser_of(admin).get(URL, {"q": text})
@@ -58,6 +69,14 @@ def test_staff_find_only_what_is_with_them_now(staff, other_staff, customers, te
 @pytest.mark.parametrize("text", ["nobody", "udi", "budi01x", "budi x", "0812345678"])
 def test_what_is_not_there_is_not_found(admin, customers, text):
     assert "Nobody found" in browser_of(admin).get(URL, {"q": text}).content.decode()
+
+
+def test_what_nobody_sees_finds_nobody(admin, customers):
+    desk = browser_of(admin)
+    assert "Budi Santoso" not in desk.get(URL, {"q": "\u200b\u2060"}).content.decode()
+    for module in modules():
+        assert not desk.get(reverse("records", args=[module]), {"q": "\u200b\u2060"}).context["page"].object_list
+    assert not desk.get(reverse("reservations"), {"q": "\ufeff"}).context["page"].object_list
 
 
 def test_the_number_leads_to_a_list_of_the_same_rows(admin, customers):

@@ -556,7 +556,7 @@ def test_pasted_lines_are_entered_and_each_that_is_not_is_reported(desk, product
     assert [row[0] for row in rows] == ["4", "5", "6", "8"]
     assert rows[-1][1] == "'=1+1"
     phones = Reservation.objects.active().of(staff).order_by("customer_id").values_list("customer_id", "phone_key")
-    assert list(phones) == [("0812 3333 4444", "+6281233334444"), ("C1", None), ("C2", "+6281244129545")]
+    assert list(phones) == [("+6281233334444", "+6281233334444"), ("C1", None), ("C2", "+6281244129545")]
 
 
 @pytest.mark.parametrize("address", [ADD, MANY])
@@ -628,7 +628,7 @@ def file(content: bytes, name: str = "x.csv") -> SimpleUploadedFile:
         (b"nama,username\nAni,A1\nBudi,A2\n", {("A1", None), ("A2", None)}),
         (b"A1\nA2\n", {("A1", None), ("A2", None)}),
         (b"A1,081244129545\nA2,081244129546\n", {("A1", "+6281244129545"), ("A2", "+6281244129546")}),
-        (b"No HP\n081244129545\n", {("081244129545", "+6281244129545")}),
+        (b"No HP\n081244129545\n", {("+6281244129545", "+6281244129545")}),
         ("\ufeffuser\nÄ1\n".encode("utf-16"), {("Ä1", None)}),
     ],
 )

@@ -17,6 +17,7 @@ FOUNDATION |= {"crm.locks", "crm.logs", "crm.moment", "crm.registry", "crm.sched
 
 ALLOWED: dict[str, set[str]] = {
     **{name: {"crm.registry", "crm.errors"} for name in FOUNDATION},
+    "crm.identity": {"crm.phones"},
     "crm.accounts": FOUNDATION,
     "crm.products": FOUNDATION | {"crm.accounts"},
     "crm.notices": FOUNDATION | {"crm.accounts"},

@@ -17,7 +17,7 @@ from crm.distribution.imports.mapping import Mapping
 from crm.distribution.imports.models import LeftOutRow, Upload
 from crm.distribution.imports.reading import RowReader, repeats_header
 from crm.distribution.models import BaseDatabase
-from crm.identity import CUSTOMER_ID_MAX_LENGTH, is_blank
+from crm.identity import CUSTOMER_ID_MAX_LENGTH, named
 from crm.products.models import Product
 from crm.registry import Module, modules
 from crm.reservations.covering import covers_of
@@ -90,7 +90,6 @@ class Incoming:
                     row_number integer PRIMARY KEY,
                     customer_id text NOT NULL,
                     customer_key text COLLATE "C" GENERATED ALWAYS AS ({_key_expression()}) STORED,
-                    id_is_phone boolean NOT NULL,
                     customer_name text NOT NULL,
                     phone text NOT NULL,
                     phone_key text COLLATE "C",
@@ -101,8 +100,8 @@ class Incoming:
                 """
             )
             with cursor.copy(
-                "COPY incoming (row_number, customer_id, id_is_phone, customer_name, phone, phone_key, cells, problem,"
-                " reason) FROM STDIN"
+                "COPY incoming (row_number, customer_id, customer_name, phone, phone_key, cells, problem, reason)"
+                " FROM STDIN"
             ) as copy:
                 for count, row in enumerate(_rows(reader, headers, mapping)):
                     copy.write_row(row)
@@ -113,21 +112,19 @@ class Incoming:
         self._mark_duplicates()
 
     def _mark_duplicates(self) -> None:
-        """Of the rows that name the same customer the first one wins. A row that has only a phone for an id is the
-        same customer as another such row with that phone, however it is written."""
-        for key, only in (("customer_key", "true"), ("phone_key", "id_is_phone")):
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"""
-                    UPDATE incoming SET problem = %s, reason = format(%s, firsts.first)
-                    FROM (
-                        SELECT {key} AS key, min(row_number) AS first FROM incoming
-                        WHERE problem IS NULL AND {only} GROUP BY {key} HAVING count(*) > 1
-                    ) AS firsts
-                    WHERE incoming.{key} = firsts.key AND row_number > firsts.first AND problem IS NULL AND {only}
-                    """,  # noqa: S608 (the two pairs above)
-                    [LeftOutRow.Kind.DUPLICATE, _("The same customer as in row %s.")],
-                )
+        """Of the rows that name the same customer the first one wins."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE incoming SET problem = %s, reason = format(%s, firsts.first)
+                FROM (
+                    SELECT customer_key, min(row_number) AS first FROM incoming
+                    WHERE problem IS NULL GROUP BY customer_key HAVING count(*) > 1
+                ) AS firsts
+                WHERE incoming.customer_key = firsts.customer_key AND row_number > firsts.first AND problem IS NULL
+                """,
+                [LeftOutRow.Kind.DUPLICATE, _("The same customer as in row %s.")],
+            )
 
     def report(self, product: Product) -> Report:
         with connection.cursor() as cursor:
@@ -195,21 +192,17 @@ def _rows(reader: RowReader, headers: Sequence[str], mapping: Mapping) -> Iterat
 
     key_column = next((index for index in (mapping.customer_id, mapping.phone) if index is not None), 0)
     for row_number, cells, phone_key in reader:
-        customer_id = cell(cells, mapping.customer_id)
-        phone = cell(cells, mapping.phone)
+        customer = named(cell(cells, mapping.customer_id), cell(cells, mapping.phone), phone_key)
         problem = reason = None
-        id_is_phone = is_blank(customer_id)
-        if id_is_phone:
-            customer_id = phone if phone_key else ""
-            if not phone_key:
-                problem, reason = LeftOutRow.Kind.REJECTED, _("No customer id and no usable phone.")
-        if len(customer_id) > CUSTOMER_ID_MAX_LENGTH:
+        if not customer.customer_id:
+            problem, reason = LeftOutRow.Kind.REJECTED, _("No customer id and no usable phone.")
+        if len(customer.customer_id) > CUSTOMER_ID_MAX_LENGTH:
             problem = LeftOutRow.Kind.REJECTED
             reason = _("The customer id is longer than %(most)s characters.") % {"most": CUSTOMER_ID_MAX_LENGTH}
         if cells[key_column] == headers[key_column] and repeats_header(cells, headers):
             problem, reason = LeftOutRow.Kind.REJECTED, _("The header row once more.")
         name = cell(cells, mapping.name)
-        yield row_number, customer_id, id_is_phone, name, phone, phone_key, dumps(cells), problem, reason
+        yield row_number, customer[0], name, customer.phone, customer.phone_key, dumps(cells), problem, reason
 
 
 def _elsewhere(module: Module, product: Product) -> Iterator[Elsewhere]:

@@ -6,14 +6,14 @@ from typing import Any
 import django_filters
 from django import forms
 from django.conf import settings
-from django.db.models import Q, Value
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import Role, User
 from crm.distribution.filters import StrictFilter
-from crm.identity import customer_key
+from crm.identity import key_begins_with
 from crm.phones import phone_key
 from crm.products.models import Product
 from crm.reservations.models import ReservationQuerySet
@@ -31,7 +31,7 @@ STATUSES: dict[str, tuple[str | Promise, Callable[[Any], ReservationQuerySet]]] 
 
 def find_customer(reservations: ReservationQuerySet, text: str) -> ReservationQuerySet:
     """Those whose customer id begins with the text, or whose phone it is, in any writing."""
-    found = Q(customer_key__startswith=customer_key(Value(text)))
+    found = key_begins_with(text)
     if phone := phone_key(text, settings.PHONE_REGION):
         found |= Q(phone_key=phone)
     return reservations.filter(found)

@@ -14,7 +14,6 @@ from crm.distribution.imports.nameless import nameless_file
 from crm.distribution.imports.reading import Inspection, Limits, Row, UnreadableFile, inspect_file, read_rows
 from crm.distribution.imports.vocabulary import count_known
 from crm.errors import Refused
-from crm.identity import is_blank
 from crm.reservations.entries import MOST_ENTRIES, Entry
 
 MOST_BYTES = 10_000_000
@@ -43,7 +42,7 @@ def entries_of_text(text: str) -> list[Entry]:
         mapping = suggest_mapping(header.cells, rows[:SAMPLE_ROWS], settings.PHONE_REGION)
         if (mapping.customer_id, mapping.phone) != (None, None):
             columns = mapping.customer_id, mapping.phone
-    return [_entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
+    return [Entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
 
 
 def names_columns(rows: list[Row]) -> bool:
@@ -75,7 +74,7 @@ def _read(path: Path, name: str) -> list[Entry]:
     if columns is None:
         raise Refused(_("Which column is the customer? Call it “customer id” in the first row, and the phone “phone”."))
     rows = read_rows(path, inspection.layout, region=settings.PHONE_REGION, limits=LIMITS)
-    return [_entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
+    return [Entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
 
 
 def _columns(inspection: Inspection) -> tuple[int | None, int | None] | None:
@@ -90,8 +89,3 @@ def _columns(inspection: Inspection) -> tuple[int | None, int | None] | None:
 
 def _cell(cells: list[str], column: int | None) -> str:
     return cells[column].strip() if column is not None and column < len(cells) else ""
-
-
-def _entry(line: int, customer_id: str, phone: str = "") -> Entry:
-    """Who has no id is known by the phone, as in an upload."""
-    return Entry(line, phone if is_blank(customer_id) and phone else customer_id, phone)

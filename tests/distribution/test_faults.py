@@ -1,0 +1,97 @@
+"""Files as people have them: each has a kind of trouble in it, and nothing is wrong without a word."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+from crm.distribution.reserving.pasted import entries_of_file, entries_of_text
+from crm.registry import get_module
+from crm.reservations.entries import add_reservations
+from tests.distribution.importing import PRODUCT, import_by_command
+from tests.factories.products import ProductFactory
+
+FAULTS = Path(settings.BASE_DIR) / "tests" / "data" / "faults"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def product(db):
+    return ProductFactory(name=PRODUCT)
+
+
+@pytest.fixture
+def imported():
+    """The database that a file becomes."""
+
+    def imported(name: str, module: str = "memberwd"):
+        result = import_by_command(FAULTS / name, module)
+        return get_module(module).Database.objects.get(pk=result["database"])
+
+    return imported
+
+
+@pytest.mark.parametrize(("name", "people"), [("05_placeholder_ids.csv", 15), ("06_scientific_ids.csv", 3)])
+def test_who_has_no_id_is_known_by_the_phone(imported, name, people):
+    database = imported(name)
+    assert database.records.count() == people
+    assert set(database.records.values_list("customer_id", flat=True)) == set(
+        database.records.values_list("phone_key", flat=True)
+    )
+
+
+def test_of_phones_that_are_typed_oddly_each_has_the_right_key(imported):
+    keys = imported("13_phones_that_get_a_wrong_key.csv").records.order_by("row_number")
+    assert list(keys.values_list("phone_key", flat=True)) == [
+        "+628123456789",
+        "+62812345678",
+        "+6281234567830",
+        "+6281234567890",
+        "+628123456789",
+        "+628123456789",
+        "+6281234567890",
+        None,
+    ]
+
+
+def test_what_nobody_sees_makes_no_other_customer():
+    result = import_by_command(FAULTS / "10_invisible_and_decomposed_ids.csv")
+    assert (result["accepted"], result["duplicates"]) == (2, 6)
+    keys = get_module("memberwd").Record.objects.order_by("pk").values_list("customer_key", flat=True)
+    assert list(keys) == ["BUDI1", "JOSÉ"]
+
+
+def test_a_customer_who_is_only_a_phone_is_the_same_in_a_second_list(imported):
+    first = imported("11_phone_only_a.csv")
+    imported("11_phone_only_b.csv", "bonanza")
+    upload = get_module("bonanza").Database.objects.get().upload
+    assert [(each["database"], each["rows"]) for each in upload.report["elsewhere"]] == [(first.pk, 3)]
+
+
+def as_pasted(content: bytes):
+    return entries_of_text(content.decode())
+
+
+def as_a_file(content: bytes):
+    return entries_of_file([content], "phones.txt")
+
+
+@pytest.mark.parametrize("read", [as_pasted, as_a_file])
+def test_phones_are_the_same_customers_pasted_or_in_a_file(imported, product, staff, admin, read):
+    database = imported("11_phone_only_a.csv")
+    entries = read((FAULTS / "12_pasted_phones.txt").read_bytes())
+    entered = add_reservations(product=product, staff=staff, entries=entries, by=admin)
+    assert entered.effect.reserved == 3
+    assert database.records.filter(status="reserved").count() == 3
+
+
+@pytest.mark.parametrize(
+    "typed", ["081234567801", "+62 812-3456-7801", "81234567801", "(0812) 3456.7801", " 6281234567801"]
+)
+def test_a_phone_reserves_its_customer_however_it_is_typed(imported, staff, typed):
+    database = imported("11_phone_only_a.csv")
+    call_command("reserve", product=PRODUCT, customer=typed, staff=staff.username, stdout=StringIO())
+    assert list(database.records.filter(status="reserved").values_list("row_number", flat=True)) == [2]
