@@ -306,7 +306,8 @@ for name, sentence in [
     ("accepted", _("Rows of the file that become records.")),
     ("duplicates", _("Rows that name a customer whom an earlier row of the file names already.")),
     ("rejected", _("Rows that name no customer.")),
-    ("blank", _("Rows of the file without any value.")),
+    ("blank", _("Rows of the file without any value, under the header.")),
+    ("above_header", _("Rows above the header, which are not imported.")),
     ("bad_phones", _("Rows to be imported whose phone cannot be called.")),
     ("reserved", _("Rows to be imported whose customer somebody had reserved when the file was read.")),
 ]:

@@ -57,6 +57,27 @@ def test_of_phones_that_are_typed_oddly_each_has_the_right_key(imported):
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("01_known_word_deep_in_list.csv", {"file_rows": 36, "accepted": 36, "above_header": 0}),
+        ("02_header_in_the_middle.csv", {"file_rows": 22, "accepted": 21, "rejected": 1, "above_header": 0}),
+        ("17_bom_in_the_middle.csv", {"file_rows": 4, "accepted": 2, "rejected": 2}),
+        ("19_two_header_rows.xlsx", {"file_rows": 2, "accepted": 2, "above_header": 1}),
+    ],
+)
+def test_a_header_is_where_headers_are_and_no_customer(name, expected):
+    result = import_by_command(FAULTS / name)
+    assert {key: result[key] for key in expected} == expected
+    left_out = get_module("memberwd").Database.objects.get().upload.left_out.values_list("reason", flat=True)
+    assert list(left_out) == ["The header row once more."] * expected.get("rejected", 0)
+
+
+def test_of_two_header_rows_the_real_one_names_the_columns():
+    result = import_by_command(FAULTS / "19_two_header_rows.xlsx")
+    assert result["mapping"] == {"customer_id": "Username", "name": "Nama", "phone": "No HP"}
+
+
 def test_what_nobody_sees_makes_no_other_customer():
     result = import_by_command(FAULTS / "10_invisible_and_decomposed_ids.csv")
     assert (result["accepted"], result["duplicates"]) == (2, 6)
@@ -69,6 +90,7 @@ def test_a_customer_who_is_only_a_phone_is_the_same_in_a_second_list(imported):
     imported("11_phone_only_b.csv", "bonanza")
     upload = get_module("bonanza").Database.objects.get().upload
     assert [(each["database"], each["rows"]) for each in upload.report["elsewhere"]] == [(first.pk, 3)]
+    assert upload.report["elsewhere_rows"] == 3
 
 
 def as_pasted(content: bytes):

@@ -55,7 +55,9 @@ class ReadingForm(forms.Form):
     encoding = forms.ChoiceField(label=_("Encoding"), choices=ENCODINGS, required=False)
     delimiter = forms.ChoiceField(label=_("Delimiter"), choices=DELIMITERS, required=False)
     sheet = forms.ChoiceField(label=_("Sheet"), required=False)
-    header_row = forms.IntegerField(label=_("Header in row"), min_value=0, required=False)
+    header_row = forms.IntegerField(
+        label=_("Header in row"), min_value=0, required=False, help_text=_("0: the table has none.")
+    )
     customer_id = forms.TypedChoiceField(label=_("Customer id"), coerce=int, empty_value=None, required=False)
     name = forms.TypedChoiceField(label=_("Name"), coerce=int, empty_value=None, required=False)
     phone = forms.TypedChoiceField(label=_("Phone"), coerce=int, empty_value=None, required=False)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from crm.distribution.imports.contract import SAMPLE_ROWS, Limits, UnreadableFile
-from crm.distribution.imports.vocabulary import count_known
+from crm.distribution.imports.vocabulary import LONGEST_NAME, count_known, is_known, joined
 
 NumberedRow = tuple[int, list[str]]
 
 HEAD_ROWS = 100
 _MIN_FILLED_SHARE = 0.6
+_MOST_ROWS_ABOVE = 3
+"""Above a header that is known by its words: rows as full as data, such as the names of groups of columns. Titles,
+which fill few columns, are not counted."""
+
 _DATA = re.compile(r"[+(]?\d[\d\s.,:/()-]{4,}|\S*://\S+|[^\s@]+@[^\s@]+\.\w+|wa\.me/\S+", re.IGNORECASE)
 
 NO_ROWS = "The file has no rows. Choose a file with a header row and at least one row of data."
@@ -21,11 +25,12 @@ NO_HEADER_ROW = "Row {} is empty or is not in the file. Choose another header ro
 
 @dataclass(frozen=True)
 class Survey:
-    """The top of a table: where its header is, its columns' names, its first data rows."""
+    """The top of a table: where its header is, its columns' names, its first data rows, and what stands above it."""
 
     header_row: int
     headers: list[str]
     sample: list[NumberedRow]
+    above: list[NumberedRow]
 
 
 def survey(rows: Iterable[NumberedRow], header_row: int | None, limits: Limits) -> Survey:
@@ -38,7 +43,13 @@ def survey(rows: Iterable[NumberedRow], header_row: int | None, limits: Limits) 
         header_row = find_header_row(head)
     headers, sample = _split(chain(head, filled), header_row, limits)
     width = max(used_width(cells) for cells in [headers, *(cells for _, cells in sample)])
-    return Survey(header_row, name_columns(headers, width), [(number, fit(cells, width)) for number, cells in sample])
+    above = [(number, cells) for number, cells in head if number < header_row][:SAMPLE_ROWS]
+    return Survey(
+        header_row,
+        name_columns(headers, width),
+        [(number, fit(cells, width)) for number, cells in sample],
+        [(number, fit(cells, width)[:width]) for number, cells in above],
+    )
 
 
 def _split(rows: Iterator[NumberedRow], header_row: int, limits: Limits) -> tuple[list[str], list[NumberedRow]]:
@@ -65,16 +76,44 @@ def _split(rows: Iterator[NumberedRow], header_row: int, limits: Limits) -> tupl
 def find_header_row(head: Sequence[NumberedRow]) -> int:
     """The row number of the header among the first non-blank rows, or 0 when the table starts with data.
 
-    Titles above a table fill few of its columns; a header fills most, or names columns that we know.
+    A header names columns that we know, or fills most of them, where titles above a table fill few. It stands where
+    headers are: under a row of data there is none.
     """
     widest = max(_filled(cells) for _, cells in head)
-    for number, cells in head:
+    above = 0
+    for place, (_number, cells) in enumerate(head):
         if count_known(cells) >= min(2, widest):
-            return number
+            return _lowest_of(head[place:])
+        if _is_title(cells, widest):
+            continue
+        above += 1
+        if widest == 1 or above > _MOST_ROWS_ABOVE or _has_data(cells):
+            break
     for number, cells in head:
         if _filled(cells) >= _MIN_FILLED_SHARE * widest:
-            return 0 if any(_DATA.fullmatch(cell.strip()) for cell in cells) else number
+            return 0 if _has_data(cells) else number
     return 0
+
+
+def _lowest_of(rows: Sequence[NumberedRow]) -> int:
+    """The first of the rows is a header. Under the names of groups of columns there is another, which names more."""
+    (number, header), *below = rows
+    for next_number, cells in below:
+        if count_known(cells) <= count_known(header) or _has_data(cells):
+            break
+        number, header = next_number, cells
+    return number
+
+
+def _is_title(cells: Sequence[str], widest: int) -> bool:
+    """Words that fill few columns; over a list of one column, several words."""
+    if widest == 1:
+        return len("".join(cells).split()) > 1
+    return _filled(cells) < _MIN_FILLED_SHARE * widest
+
+
+def _has_data(cells: Sequence[str]) -> bool:
+    return any(_DATA.fullmatch(cell.strip()) for cell in cells)
 
 
 def _filled(cells: Sequence[str]) -> int:
@@ -97,9 +136,24 @@ def name_columns(headers: Sequence[str], width: int) -> list[str]:
     return names
 
 
-def repeats_header(cells: Sequence[str], headers: Sequence[str]) -> bool:
-    """Whether a data row is the header once more, as in lists that were pasted together."""
-    return name_columns(cells, len(headers)) == list(headers)
+class HeaderAgain:
+    """Whether a data row is a header once more, as in lists that were pasted together: the same names in any letters,
+    or other names, all of which we know.
+    """
+
+    def __init__(self, headers: Sequence[str], column: int) -> None:
+        """`column` is the one that is looked at first."""
+        self._headers = [joined(header) for header in headers]
+        self._column = column
+
+    def __call__(self, cells: Sequence[str]) -> bool:
+        first = cells[self._column]
+        if len(first) >= LONGEST_NAME or not ((name := joined(first)) == self._headers[self._column] or is_known(name)):
+            return False
+        if [joined(name) for name in name_columns(cells, len(self._headers))] == self._headers:
+            return True
+        filled = _filled(cells)
+        return filled > 1 and count_known(cells) == filled
 
 
 def is_blank(cells: Sequence[str]) -> bool:

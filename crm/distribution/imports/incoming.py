@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from crm.accounts.models import User
 from crm.distribution.imports.mapping import Mapping
 from crm.distribution.imports.models import LeftOutRow, Upload
-from crm.distribution.imports.reading import RowReader, repeats_header
+from crm.distribution.imports.reading import HeaderAgain, RowReader
 from crm.distribution.models import BaseDatabase
 from crm.identity import CUSTOMER_ID_MAX_LENGTH, named
 from crm.products.models import Product
-from crm.registry import Module, modules
+from crm.registry import modules
 from crm.reservations.covering import covers_of
 
 dumps = JSONEncoder(ensure_ascii=False).encode
@@ -52,8 +52,10 @@ class ReservedBy:
 
 @dataclass(frozen=True)
 class Report:
-    """What reading a file found. file_rows = accepted + duplicates + rejected; blank rows are counted apart.
+    """What reading a file found. file_rows = accepted + duplicates + rejected; blank rows are counted apart, and so
+    are the rows `above_header`: these, the header, file_rows and blank are all rows of the file.
 
+    `elsewhere_rows` of the accepted ones are in another database of the product: each once, though two may have it.
     `reserved` of the accepted ones are covered by a reservation: each once, though two people may have reserved one
     customer, one by the id and one by the phone.
     """
@@ -63,7 +65,9 @@ class Report:
     duplicates: int
     rejected: int
     blank: int
+    above_header: int = 0
     bad_phones: int = 0
+    elsewhere_rows: int = 0
     elsewhere: tuple[Elsewhere, ...] = ()
     reserved: int = 0
     reserved_by: tuple[ReservedBy, ...] = ()
@@ -77,6 +81,7 @@ class Incoming:
 
     def __init__(self) -> None:
         self.blank = 0
+        self.above_header = 0
         self.width = 0
 
     def read(self, reader: RowReader, headers: Sequence[str], mapping: Mapping, progress: Progress) -> None:
@@ -108,7 +113,7 @@ class Incoming:
                     if count % 5000 == 0:
                         progress(reader.fraction)
             cursor.execute("ANALYZE incoming")
-        self.blank, self.width = reader.blank, reader.width
+        self.blank, self.above_header, self.width = reader.blank, reader.above_header, reader.width
         self._mark_duplicates()
 
     def _mark_duplicates(self) -> None:
@@ -138,10 +143,20 @@ class Incoming:
                 [LeftOutRow.Kind.DUPLICATE, LeftOutRow.Kind.REJECTED],
             )
             file_rows, accepted, duplicates, rejected, bad_phones = cursor.fetchone()
-        elsewhere = tuple(found for module in modules() for found in _elsewhere(module, product))
+        elsewhere_rows, elsewhere = _elsewhere(product)
         reserved, reserved_by = _reserved(product)
         return Report(
-            file_rows, accepted, duplicates, rejected, self.blank, bad_phones, elsewhere, reserved, reserved_by
+            file_rows=file_rows,
+            accepted=accepted,
+            duplicates=duplicates,
+            rejected=rejected,
+            blank=self.blank,
+            above_header=self.above_header,
+            bad_phones=bad_phones,
+            elsewhere_rows=elsewhere_rows,
+            elsewhere=elsewhere,
+            reserved=reserved,
+            reserved_by=reserved_by,
         )
 
     def merge(self, database: BaseDatabase, progress: Progress) -> int:
@@ -191,6 +206,7 @@ def _rows(reader: RowReader, headers: Sequence[str], mapping: Mapping) -> Iterat
         return cells[index].strip() if index is not None and index < len(cells) else ""
 
     key_column = next((index for index in (mapping.customer_id, mapping.phone) if index is not None), 0)
+    is_header = HeaderAgain(headers, key_column)
     for row_number, cells, phone_key in reader:
         customer = named(cell(cells, mapping.customer_id), cell(cells, mapping.phone), phone_key)
         problem = reason = None
@@ -199,27 +215,36 @@ def _rows(reader: RowReader, headers: Sequence[str], mapping: Mapping) -> Iterat
         if len(customer.customer_id) > CUSTOMER_ID_MAX_LENGTH:
             problem = LeftOutRow.Kind.REJECTED
             reason = _("The customer id is longer than %(most)s characters.") % {"most": CUSTOMER_ID_MAX_LENGTH}
-        if cells[key_column] == headers[key_column] and repeats_header(cells, headers):
+        if is_header(cells):
             problem, reason = LeftOutRow.Kind.REJECTED, _("The header row once more.")
         name = cell(cells, mapping.name)
         yield row_number, customer[0], name, customer.phone, customer.phone_key, dumps(cells), problem, reason
 
 
-def _elsewhere(module: Module, product: Product) -> Iterator[Elsewhere]:
-    """The module's databases of the product that have customers of the file; archived ones too."""
-    record, database = module.Record._meta.db_table, module.Database._meta.db_table
+def _elsewhere(product: Product) -> tuple[int, tuple[Elsewhere, ...]]:
+    """How many rows name a customer whom a database of the product has, archived ones too; and which have them, in the
+    order of the modules, most first.
+    """
+    found = " UNION ALL ".join(
+        f"""
+        SELECT {number} AS module, d.id, d.name, i.row_number FROM incoming i
+        JOIN "{module.Record._meta.db_table}" r ON r.customer_key = i.customer_key
+        JOIN "{module.Database._meta.db_table}" d ON d.id = r.database_id AND d.product_id = %(product)s
+        WHERE i.problem IS NULL
+        """  # noqa: S608 (the tables' own names)
+        for number, module in enumerate(modules())
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT d.id, d.name, count(*) FROM incoming i
-            JOIN "{record}" r ON r.customer_key = i.customer_key
-            JOIN "{database}" d ON d.id = r.database_id AND d.product_id = %s
-            WHERE i.problem IS NULL GROUP BY d.id ORDER BY 3 DESC, d.id
+            SELECT module, id, name, count(DISTINCT row_number) FROM ({found}) AS found
+            GROUP BY GROUPING SETS ((module, id, name), ()) ORDER BY module NULLS FIRST, 4 DESC, id
             """,  # noqa: S608 (the tables' own names)
-            [product.pk],
+            {"product": product.pk},
         )
-        for pk, name, rows in cursor.fetchall():
-            yield Elsewhere(module.key, pk, name, rows)
+        (_all, _of, _them, rows), *each = cursor.fetchall()
+    keys = [module.key for module in modules()]
+    return rows, tuple(Elsewhere(keys[number], pk, name, n) for number, pk, name, n in each)
 
 
 # The rows to be imported, as records of a database of the product.

@@ -31,7 +31,7 @@ from crm.distribution.imports.contract import (
     UnreadableFile,
 )
 from crm.distribution.imports.delimited import DelimitedRows, find_delimiter, read_head
-from crm.distribution.imports.headers import HEADER_ONLY, NumberedRow, checked_size, fit, is_blank, survey
+from crm.distribution.imports.headers import HEADER_ONLY, NumberedRow, Survey, checked_size, fit, is_blank, survey
 from crm.distribution.imports.sniffing import find_encoding, find_kind, refuse_text_that_is_no_table
 
 Message = dict[str, Any]
@@ -137,7 +137,7 @@ def _inspect_text(path: Path, override: dict[str, Any], limits: Limits, *, is_na
     rows = DelimitedRows(path, encoding, delimiter, limits)
     found = survey(rows, override.get("header_row"), limits)
     layout = {"header_row": found.header_row, "encoding": encoding, "delimiter": delimiter}
-    return {"layout": layout, "sheets": [], "headers": found.headers, "sample": found.sample}
+    return {"layout": layout, "sheets": [], **_columns(found)}
 
 
 def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> Message:
@@ -147,7 +147,11 @@ def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> M
     sheet = workbook.open_sheet(override["sheet"]) if override.get("sheet") else workbook.open_best_sheet()
     found = survey(sheet, override.get("header_row"), limits)
     layout = {"header_row": found.header_row, "sheet": sheet.name}
-    return {"layout": layout, "sheets": workbook.sheets, "headers": found.headers, "sample": found.sample}
+    return {"layout": layout, "sheets": workbook.sheets, **_columns(found)}
+
+
+def _columns(found: Survey) -> Message:
+    return {"headers": found.headers, "sample": found.sample, "above": found.above}
 
 
 def read_batches(

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from crm.distribution.imports.child import ReaderChild
 from crm.distribution.imports.contract import Layout, Limits, UnreadableFile
-from crm.distribution.imports.headers import name_columns, repeats_header
+from crm.distribution.imports.headers import HeaderAgain, name_columns
 
 __all__ = [
+    "HeaderAgain",
     "Inspection",
     "Layout",
     "Limits",
@@ -25,7 +26,6 @@ __all__ = [
     "inspect_file",
     "name_columns",
     "read_rows",
-    "repeats_header",
 ]
 
 ROWS_LIMITS = Limits()
@@ -49,14 +49,15 @@ class Row(NamedTuple):
 class Inspection:
     """What a file holds: enough for a preview and for `read_rows`.
 
-    `sheets` is empty for text. `headers` has a unique name for each column; `sample_rows` are the first 20 data rows.
-    `notes` are sentences for the user.
+    `sheets` is empty for text. `headers` has a unique name for each column; `sample_rows` are the first 20 data rows,
+    `above` the first 20 rows above the header that are not blank. `notes` are sentences for the user.
     """
 
     layout: Layout
     sheets: tuple[str, ...]
     headers: tuple[str, ...]
     sample_rows: tuple[Row, ...]
+    above: tuple[Row, ...]
     notes: tuple[str, ...]
 
 
@@ -83,6 +84,7 @@ def inspect_file(
         sheets=tuple(found["sheets"]),
         headers=tuple(found["headers"]),
         sample_rows=tuple(Row(number, cells, None) for number, cells in found["sample"]),
+        above=tuple(Row(number, cells, None) for number, cells in found["above"]),
         notes=tuple(found["notes"]),
     )
 
@@ -118,13 +120,15 @@ class RowReader:
     Iterating raises UnreadableFile, perhaps after some rows. Iterating again starts again.
 
     While and after iterating: `rows` and `blank` count data rows and blank rows under the header, `width` is the
-    most cells in a row, `fraction` is how much of the file has been read, from 0 to 1.
+    most cells in a row, `fraction` is how much of the file has been read, from 0 to 1. `above_header` counts the rows
+    above the header, blank ones too.
     """
 
     def __init__(self, request: dict[str, Any], limits: Limits) -> None:
         self._request = request
         self._limits = limits
         self._child: ReaderChild | None = None
+        self.above_header = max(request["layout"]["header_row"] - 1, 0)
         self._reset()
 
     def _reset(self) -> None:

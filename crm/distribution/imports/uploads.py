@@ -26,6 +26,7 @@ from crm.distribution.imports.nameless import nameless_file
 from crm.distribution.imports.reading import (
     ROWS_LIMITS,
     Inspection,
+    Row,
     RowReader,
     UnreadableFile,
     inspect_file,
@@ -243,9 +244,11 @@ def _reader(path: Path, inspection: Inspection, mapping: Mapping) -> RowReader:
 
 def _stored(inspection: Inspection) -> dict[str, Any]:
     """For the preview, which shows the beginning of long cells."""
-    rows = inspection.sample_rows
-    cut = tuple(row._replace(cells=[cell[:PREVIEW_CHARACTERS] for cell in row.cells]) for row in rows)
-    return asdict(replace(inspection, sample_rows=cut))
+
+    def cut(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        return tuple(row._replace(cells=[cell[:PREVIEW_CHARACTERS] for cell in row.cells]) for row in rows)
+
+    return asdict(replace(inspection, sample_rows=cut(inspection.sample_rows), above=cut(inspection.above)))
 
 
 def _refuse_without_rows(report: Report) -> None:

@@ -62,6 +62,14 @@ def joined(header: str) -> str:
 _KNOWN = frozenset(joined(name) for names in (CUSTOMER_ID, NAME, PHONE, OTHER) for name in names)
 
 
+LONGEST_NAME = 50
+
+
+def is_known(joined_name: str) -> bool:
+    """Whether it is the name of a column, as `joined` gives it."""
+    return joined_name in _KNOWN
+
+
 def count_known(cells: Iterable[str]) -> int:
     """How many of the cells are the name of a column."""
-    return sum(len(cell) < 50 and joined(cell) in _KNOWN for cell in cells)
+    return sum(len(cell) < LONGEST_NAME and joined(cell) in _KNOWN for cell in cells)

@@ -173,11 +173,13 @@ def _preview(upload: Upload) -> dict[str, Any]:
     headers = upload.headers
     shown = sorted({*range(min(len(headers), PREVIEW_COLUMNS)), *(index for index in roles if index < len(headers))})
     inspection = upload.inspection or {}
+
+    def cut(rows: list[list[Any]]) -> list[tuple[int, list[str]]]:
+        return [(number, [cells[index] for index in shown if index < len(cells)]) for number, cells, *_key in rows]
+
     return {
         "columns": [{"name": headers[index], "role": roles.get(index)} for index in shown],
-        "rows": [
-            (number, [cells[index] for index in shown if index < len(cells)])
-            for number, cells, *_key in inspection.get("sample_rows", [])
-        ],
+        "rows": cut(inspection.get("sample_rows", [])),
+        "above": cut(inspection.get("above", [])),
         "not_shown": len(shown) < len(headers),
     }

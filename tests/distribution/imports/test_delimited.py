@@ -1,12 +1,12 @@
 import pytest
 
 from crm.distribution.imports.reading import (
+    HeaderAgain,
     Limits,
     UnreadableFile,
     inspect_file,
     name_columns,
     read_rows,
-    repeats_header,
 )
 
 from .building import write
@@ -172,7 +172,7 @@ def test_a_header_that_comes_twice_is_named_apart_and_a_repeated_header_row_is_a
     rows = rows_of(path)
 
     assert inspection.headers == ("Nama", "Nama (2)", "HP")
-    assert [row.row_number for row in rows if repeats_header(row.cells, inspection.headers)] == [3]
+    assert [row.row_number for row in rows if HeaderAgain(inspection.headers, 0)(row.cells)] == [3]
     assert len(rows) == 3
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from crm.distribution.imports.headers import find_header_row, fit, name_columns, repeats_header
+from crm.distribution.imports.headers import HeaderAgain, find_header_row, fit, name_columns
 
 
 def numbered(*rows):
@@ -22,6 +22,17 @@ def numbered(*rows):
         ([("https://wa.me/6281244129545",), ("https://wa.me/6281311112222",)], 0),
         ([("Username", "2024", "2025"), ("u1", "5", "6")], 1),
         ([("عميل", "اسم"), ("a", "b")], 1),
+        ([("Member", "", "Kontak", ""), ("Username", "Nama", "No HP", "Email"), ("u1", "B", "0812", "")], 2),
+        ([("Member", "", "Kontak", ""), (), ("Username", "Nama", "No HP", "Email"), ("u1", "B", "0812", "")], 3),
+        ([("Username", "Status", "Level"), ("u1", "member", "user"), ("u2", "member", "user")], 1),
+        ([("Daftar ID VIP",), *[(f"budi{n}",) for n in range(30)], ("member",), ("sari",)], 1),
+        ([("Daftar ID VIP",), ("member",), ("sari",)], 2),
+        ([("Daftar ID VIP",), (), ("Member aktif saja",), ("member",), ("sari",)], 4),
+        ([("budi01",), ("member",), ("sari",)], 1),
+        ([*[(f"08123456780{n}", f"Budi {n}") for n in range(9)], ("hp", "nama"), ("081234567999", "X")], 0),
+        ([("081234567801", "Budi"), ("hp", "nama"), ("081234567999", "X")], 0),
+        ([("Kode", "Orang", "Kota"), *[("a", "b", "c")] * 4, ("user", "nama", "hp"), ("x", "y", "z")], 1),
+        ([("Total", "500", "", "", ""), ("Aktif", "300", "", "", ""), ("No", "User ID", "Nama", "HP", "Kota")], 3),
     ],
 )
 def test_the_header_row_is_found(rows, header_row):
@@ -53,8 +64,31 @@ def test_fitting_pads_and_never_drops_a_value():
     assert fit(["", "", ""], 2) == ["", ""]
 
 
-def test_a_header_that_comes_again_among_the_rows_is_recognised():
-    headers = name_columns(["Username", "Nama", "Nama"], 3)
+HEADERS = name_columns(["Username", "Nama", "Nama", "No. HP"], 4)
 
-    assert repeats_header(["Username", " Nama", "Nama"], headers)
-    assert not repeats_header(["Username", "Nama", "Budi"], headers)
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Username", " Nama", "Nama", "No. HP"],
+        ["USERNAME", "nama", "NAMA", "no_hp"],
+        ["\ufeffUsername", "Nama", "Nama", "No. HP"],
+        ["User ID", "Nama Lengkap", "", "Telepon"],
+        ["id", "", "", "hp"],
+    ],
+)
+def test_a_header_that_comes_again_among_the_rows_is_recognised(cells):
+    assert HeaderAgain(HEADERS, 0)(cells)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Username", "Nama", "Budi", ""],
+        ["member", "", "", ""],
+        ["budi", "nama", "nama", "hp"],
+        ["user", "Budi", "", ""],
+    ],
+)
+def test_a_customer_whose_name_is_a_word_of_headers_is_a_customer(cells):
+    assert not HeaderAgain(HEADERS, 0)(cells)

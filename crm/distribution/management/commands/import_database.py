@@ -54,9 +54,9 @@ class Command(BaseCommand):
         upload.refresh_from_db()
         report = upload.report or {}
         mapping = Mapping.from_dict(upload.mapping).as_headers(upload.headers)
-        keys = ("file_rows", "accepted", "duplicates", "rejected", "blank", "reserved")
+        keys = ("file_rows", "accepted", "duplicates", "rejected", "blank", "above_header", "reserved")
         counts = {key: report[key] for key in keys}
-        return {"database": database.pk, **counts, "mapping": mapping}
+        return {"database": database.pk, **counts, "elsewhere": report["elsewhere_rows"], "mapping": mapping}
 
 
 def _as_json(result: dict[str, Any]) -> str:
@@ -68,5 +68,6 @@ def _as_text(result: dict[str, Any]) -> str:
     return (
         f"Database {result['database']}: {result['accepted']} of {result['file_rows']} rows imported,"
         f" {result['duplicates']} duplicates, {result['rejected']} rejected, {result['blank']} blank,"
+        f" {result['above_header']} above the header; of those imported {result['elsewhere']} already elsewhere,"
         f" {result['reserved']} reserved; {columns}."
     )
