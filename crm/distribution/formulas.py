@@ -8,8 +8,10 @@ _SEPARATORS = r";|\t\r\n"
 _STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # full-width, too: some read them so
 _AT = rf"(?P<at>(?:^|[{_SEPARATORS}])[\s\"]*)"
 _NUMBER = rf"[+-][\d ]*\d(?:$|[{_SEPARATORS}])"
-_FORMULA = re.compile(rf"^(?='*[\t\r\n])|{_AT}(?='*[{_STARTS}])(?!{_NUMBER})")
-_GUARDED = re.compile(rf"^'(?='*[\t\r\n])|{_AT}'(?='*[{_STARTS}])")
+_MARKED = r"'+\+?\d[\d -]*$"  # Foreign: an apostrophe for a number that is text.
+_FORMULA = re.compile(rf"^(?='*[\t\r\n])|^(?={_MARKED})|{_AT}(?='*[{_STARTS}])(?!{_NUMBER})")
+_GUARDED = re.compile(rf"^'(?='*[\t\r\n])|^'(?={_MARKED})|{_AT}'(?='*[{_STARTS}])")
+_FOREIGN = re.compile(r"=\"([^\"]*)\"|'(\+?\d[\d -]*)")
 
 
 def neutral(cell: str) -> str:
@@ -22,5 +24,8 @@ def neutral(cell: str) -> str:
 
 
 def original(cell: str) -> str:
-    """What `neutral` has made the cell of."""
-    return _GUARDED.sub(r"\g<at>", cell) if "'" in cell else cell
+    """What `neutral` has made the cell of; and what other programs mean by ="00123" and by '00123."""
+    if "'" in cell and (unguarded := _GUARDED.sub(r"\g<at>", cell)) != cell:
+        return unguarded
+    foreign = _FOREIGN.fullmatch(cell)
+    return foreign[1] or foreign[2] or "" if foreign else cell

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from crm.distribution.reserving.pasted import entries_of_file, entries_of_text
 from crm.registry import get_module
@@ -32,6 +32,14 @@ def imported():
         return get_module(module).Database.objects.get(pk=result["database"])
 
     return imported
+
+
+def as_pasted(content: bytes):
+    return entries_of_text(content.decode())
+
+
+def as_a_file(content: bytes):
+    return entries_of_file([content], "phones.txt")
 
 
 @pytest.mark.parametrize(("name", "people"), [("05_placeholder_ids.csv", 15), ("06_scientific_ids.csv", 3)])
@@ -78,6 +86,48 @@ def test_of_two_header_rows_the_real_one_names_the_columns():
     assert result["mapping"] == {"customer_id": "Username", "name": "Nama", "phone": "No HP"}
 
 
+def test_a_stray_byte_garbles_its_line_alone(imported):
+    database = imported("03_utf8_with_one_latin1_byte.csv")
+    records = database.records
+    assert records.get(customer_id="müller91").customer_name == "Zoë"
+    assert records.get(customer_id="x9").customer_name == "Jos\ufffd"
+    [note] = database.upload.report["notes"]
+    assert "Lines: 29." in note
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "note"),
+    [
+        ("14_every_line_quoted.csv", ["u0", "u1", "u2", "u3", "u4"], "Each line is in quotation marks as a whole."),
+        ("15_trailing_cells_left_off.csv", [f"t{n}" for n in (0, 1, 2, 3, 10, 11, 12, 20, 21, 22, 30, 31)], ""),
+    ],
+)
+def test_a_table_that_was_written_oddly_has_its_columns(imported, name, ids, note):
+    database = imported(name)
+    assert list(database.records.order_by("row_number").values_list("customer_id", flat=True)) == ids
+    assert database.records.exclude(phone_key=None).count() == len(ids)
+    assert [each.startswith(note) for each in database.upload.report["notes"]] == [True] * bool(note)
+
+
+def test_lines_that_a_stray_quotation_mark_swallows_are_named():
+    with pytest.raises(CommandError, match=r"opens in line 2 closes only in line 4"):
+        import_by_command(FAULTS / "18_two_stray_quotes.csv")
+
+
+def test_what_was_exported_here_comes_back_as_the_same_customers(imported):
+    ids = imported("16_own_csv_export.csv").records.order_by("row_number").values_list("customer_id", flat=True)
+    assert list(ids) == ["00123", "@budi", "-abc"]
+
+
+@pytest.mark.parametrize("read", [as_pasted, as_a_file])
+def test_pasted_text_is_read_like_a_file(read):
+    entries = read((FAULTS / "20_pasted_quoted.txt").read_bytes())
+    assert [(each.customer_id, each.phone) for each in entries] == [
+        ("Santoso, Budi", "081234567801"),
+        ("Ani", "081234567802"),
+    ]
+
+
 def test_what_nobody_sees_makes_no_other_customer():
     result = import_by_command(FAULTS / "10_invisible_and_decomposed_ids.csv")
     assert (result["accepted"], result["duplicates"]) == (2, 6)
@@ -91,14 +141,6 @@ def test_a_customer_who_is_only_a_phone_is_the_same_in_a_second_list(imported):
     upload = get_module("bonanza").Database.objects.get().upload
     assert [(each["database"], each["rows"]) for each in upload.report["elsewhere"]] == [(first.pk, 3)]
     assert upload.report["elsewhere_rows"] == 3
-
-
-def as_pasted(content: bytes):
-    return entries_of_text(content.decode())
-
-
-def as_a_file(content: bytes):
-    return entries_of_file([content], "phones.txt")
 
 
 @pytest.mark.parametrize("read", [as_pasted, as_a_file])

@@ -4,7 +4,24 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 CSV, XLSX, XLS, ODS = "csv", "xlsx", "xls", "ods"
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+    "cp1252": "Windows-1252 (Western)",
+    "cp1250": "Windows-1250 (Central Europe)",
+    "cp1251": "Windows-1251 (Cyrillic)",
+    "cp1254": "Windows-1254 (Turkish)",
+    "cp1256": "Windows-1256 (Arabic)",
+    "cp1258": "Windows-1258 (Vietnamese)",
+    "cp874": "Windows-874 (Thai)",
+    "gb18030": "GBK (Chinese)",
+    "big5": "Big5 (Chinese)",
+    "mac_roman": "Mac Roman",
+}
+"""Each with its name for people."""
 
 SAMPLE_ROWS = 20
 BATCH_ROWS = 500
@@ -29,7 +46,9 @@ class Layout:
     """How to read one table of one file; everything that reading its rows needs.
 
     `header_row` counts from 1 as a spreadsheet does, blank rows included; 0 is a table without a header row.
-    `columns` is how many cells a row has at least. Text has an encoding and a delimiter, a workbook a sheet.
+    `columns` is how many cells a row has at least. Text has an encoding and a delimiter, a workbook a sheet. In a
+    `damaged` text bytes that are no UTF-8 are read as �; in a `wrapped` one each line is a cell in quotation marks that
+    holds the row.
     """
 
     kind: str
@@ -38,6 +57,8 @@ class Layout:
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
+    damaged: bool = False
+    wrapped: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

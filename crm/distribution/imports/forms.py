@@ -9,11 +9,13 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from crm.distribution.forms import OnceForm
-from crm.distribution.imports.contract import CSV
+from crm.distribution.imports.contract import CSV, ENCODINGS
 from crm.distribution.imports.models import NAME_MAX_LENGTH, Upload
 from crm.products.models import Product
 
-ENCODINGS = [("utf-8", "UTF-8"), ("utf-16", "UTF-16"), ("cp1252", "Windows-1252")]
+OFFERED_ENCODINGS = [
+    (key, label) for key, label in ENCODINGS.items() if not key.startswith("utf-") or key[4:] in ("8", "16")
+]
 DELIMITERS = [(",", _("Comma ,")), (";", _("Semicolon ;")), ("\t", _("Tab")), ("|", _("Bar |"))]
 
 
@@ -52,7 +54,7 @@ class UploadForm(OnceForm):
 class ReadingForm(forms.Form):
     """How the file is read, and which column is what; what was found out is preset."""
 
-    encoding = forms.ChoiceField(label=_("Encoding"), choices=ENCODINGS, required=False)
+    encoding = forms.ChoiceField(label=_("Encoding"), choices=OFFERED_ENCODINGS, required=False)
     delimiter = forms.ChoiceField(label=_("Delimiter"), choices=DELIMITERS, required=False)
     sheet = forms.ChoiceField(label=_("Sheet"), required=False)
     header_row = forms.IntegerField(
@@ -90,7 +92,8 @@ class ReadingForm(forms.Form):
     def _offer_current(self, field: str, value: str | None) -> None:
         """What was found out is a choice too, even if it is a rare one."""
         if field in self.fields and value and value not in dict(self.fields[field].choices):
-            self.fields[field].choices = [*self.fields[field].choices, (value, value)]
+            label = ENCODINGS.get(value, value)
+            self.fields[field].choices = [*self.fields[field].choices, (value, label)]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

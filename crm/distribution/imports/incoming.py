@@ -56,8 +56,8 @@ class Report:
     are the rows `above_header`: these, the header, file_rows and blank are all rows of the file.
 
     `elsewhere_rows` of the accepted ones are in another database of the product: each once, though two may have it.
-    `reserved` of the accepted ones are covered by a reservation: each once, though two people may have reserved one
-    customer, one by the id and one by the phone.
+    `reserved` of them are covered by a reservation: each once, though two people may have reserved one customer, one by
+    the id and one by the phone. `notes` are sentences about what was read otherwise than it stands there.
     """
 
     file_rows: int
@@ -71,6 +71,7 @@ class Report:
     elsewhere: tuple[Elsewhere, ...] = ()
     reserved: int = 0
     reserved_by: tuple[ReservedBy, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -83,6 +84,7 @@ class Incoming:
         self.blank = 0
         self.above_header = 0
         self.width = 0
+        self.notes: tuple[str, ...] = ()
 
     def read(self, reader: RowReader, headers: Sequence[str], mapping: Mapping, progress: Progress) -> None:
         """Copies every row into the table. Raises UnreadableFile when the file turns out not to be readable."""
@@ -114,6 +116,7 @@ class Incoming:
                         progress(reader.fraction)
             cursor.execute("ANALYZE incoming")
         self.blank, self.above_header, self.width = reader.blank, reader.above_header, reader.width
+        self.notes = reader.notes
         self._mark_duplicates()
 
     def _mark_duplicates(self) -> None:
@@ -131,7 +134,8 @@ class Incoming:
                 [LeftOutRow.Kind.DUPLICATE, _("The same customer as in row %s.")],
             )
 
-    def report(self, product: Product) -> Report:
+    def report(self, product: Product, notes: Sequence[str] = ()) -> Report:
+        """`notes` are those that were known before the rows were read."""
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -157,6 +161,7 @@ class Incoming:
             elsewhere=elsewhere,
             reserved=reserved,
             reserved_by=reserved_by,
+            notes=(*notes, *self.notes),
         )
 
     def merge(self, database: BaseDatabase, progress: Progress) -> int:

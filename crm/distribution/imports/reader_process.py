@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,25 +31,40 @@ from crm.distribution.imports.contract import (
     Limits,
     UnreadableFile,
 )
-from crm.distribution.imports.delimited import DelimitedRows, find_delimiter, read_head
+from crm.distribution.imports.delimited import (
+    COMMON_DELIMITERS,
+    DelimitedRows,
+    find_delimiter,
+    name_of,
+    read_head,
+    unwrapped,
+)
 from crm.distribution.imports.headers import HEADER_ONLY, NumberedRow, Survey, checked_size, fit, is_blank, survey
-from crm.distribution.imports.sniffing import find_encoding, find_kind, refuse_text_that_is_no_table
+from crm.distribution.imports.sniffing import find_encoding, find_kind, is_damaged, refuse_text_that_is_no_table
 
 Message = dict[str, Any]
 
 
 class RowSource(Protocol):
-    """A text or a sheet: its rows, and how far the reading of them has come, from 0 to 1."""
+    """A text or a sheet: its rows, what is to be said of them, and how far the reading has come, from 0 to 1."""
 
     def __iter__(self) -> Iterator[NumberedRow]: ...
 
     def fraction_read(self) -> float: ...
+
+    @property
+    def notes(self) -> list[str]: ...
 
 
 TEXT_NAMED_WORKBOOK = (
     "The file is named like a workbook, but it is plain text without columns. "
     "Open the table in Excel or LibreOffice, save it as XLSX and upload that."
 )
+GUESSED = (
+    "The text is no UTF-8, and was read as {}. Look at the rows with other letters: if they read wrong, choose another "
+    "encoding."
+)
+ONE_COLUMN = "The table has one column, and every cell of its first rows has a {} in it. Does it hold several columns?"
 MISNAMED = "The file is named like {} but its content is {}; it was read as that."
 _KIND_OF_ENDING = {
     ".csv": CSV,
@@ -59,6 +75,8 @@ _KIND_OF_ENDING = {
     ".xls": XLS,
     ".ods": ODS,
 }
+ENCODINGS_GUESSED = ENCODINGS.keys() - {"utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"}
+MOST_ROWS_LOOKED_AT, LETTER_ROWS = 200_000, 10
 _STDERR_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 
@@ -119,7 +137,13 @@ def inspect(path: Path, name: str, override: dict[str, Any], limits: Limits) -> 
     else:
         found = _inspect_workbook(path, override, limits)
     found["layout"] = {"kind": kind, "columns": len(found["headers"]), **found["layout"]}
-    found["notes"] = [] if named == kind else [MISNAMED.format(named.upper(), kind.upper())]
+    if named != kind:
+        found["notes"].append(MISNAMED.format(named.upper(), kind.upper()))
+    if len(found["headers"]) == 1:
+        cells = [cells[0] for _number, cells in found["sample"]]
+        for delimiter in COMMON_DELIMITERS:
+            if all(delimiter in cell for cell in cells):
+                found["notes"].append(ONE_COLUMN.format(name_of(delimiter)))
     return {"inspection": found}
 
 
@@ -127,17 +151,40 @@ def _inspect_text(path: Path, override: dict[str, Any], limits: Limits, *, is_na
     encoding = override.get("encoding") or find_encoding(path)
     if encoding not in ENCODINGS:
         raise UnreadableFile(f"The encoding “{encoding}” is not one of {', '.join(ENCODINGS)}.")
-    head = read_head(path, encoding)
+    damaged = encoding in ("utf-8", "utf-8-sig") and is_damaged(path)
+    head = read_head(path, encoding, damaged)
     refuse_text_that_is_no_table(head)
-    delimiter = override.get("delimiter") or find_delimiter(head)
+    delimiter, wrapped = find_delimiter(head)
+    if override.get("delimiter"):
+        delimiter = override["delimiter"]
+        wrapped = bool(inner := unwrapped(head)) and all(delimiter in line for line in inner)
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise UnreadableFile("The delimiter must be one character, and not a quotation mark or a line end.")
     if is_named_workbook and delimiter not in head:
         raise UnreadableFile(TEXT_NAMED_WORKBOOK)
-    rows = DelimitedRows(path, encoding, delimiter, limits)
+    rows = DelimitedRows(path, encoding, delimiter, limits, damaged=damaged, wrapped=wrapped)
     found = survey(rows, override.get("header_row"), limits)
-    layout = {"header_row": found.header_row, "encoding": encoding, "delimiter": delimiter}
-    return {"layout": layout, "sheets": [], **_columns(found)}
+    layout = {
+        "header_row": found.header_row,
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "damaged": damaged,
+        "wrapped": wrapped,
+    }
+    message = {"layout": layout, "sheets": [], **_columns(found), "notes": []}
+    if damaged or encoding in ENCODINGS_GUESSED:
+        message["letters"] = _rows_with_letters(rows, found, limits)
+        if not damaged and not override.get("encoding"):
+            message["notes"].append(GUESSED.format(ENCODINGS[encoding]))
+    return message
+
+
+def _rows_with_letters(rows: DelimitedRows, found: Survey, limits: Limits) -> list[NumberedRow]:
+    """Some in which one sees whether the encoding is the right one."""
+    width = len(found.headers)
+    below = islice(((number, cells) for number, cells in rows if number > found.header_row), MOST_ROWS_LOOKED_AT)
+    letters = ((number, fit(cells, width)) for number, cells in below if not "".join(cells).isascii())
+    return [(number, cells) for number, cells in islice(letters, LETTER_ROWS) if checked_size(number, cells, limits)]
 
 
 def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> Message:
@@ -147,11 +194,11 @@ def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> M
     sheet = workbook.open_sheet(override["sheet"]) if override.get("sheet") else workbook.open_best_sheet()
     found = survey(sheet, override.get("header_row"), limits)
     layout = {"header_row": found.header_row, "sheet": sheet.name}
-    return {"layout": layout, "sheets": workbook.sheets, **_columns(found)}
+    return {"layout": layout, "sheets": workbook.sheets, **_columns(found), "notes": []}
 
 
 def _columns(found: Survey) -> Message:
-    return {"headers": found.headers, "sample": found.sample, "above": found.above}
+    return {"headers": found.headers, "sample": found.sample, "above": found.above, "letters": []}
 
 
 def read_batches(
@@ -181,14 +228,15 @@ def read_batches(
             batch, characters = [], 0
     if not rows:
         raise UnreadableFile(HEADER_ONLY)
-    yield {"rows": batch, "blank": blank, "width": width, "fraction": 1.0}
+    yield {"rows": batch, "blank": blank, "width": width, "fraction": 1.0, "notes": source.notes}
 
 
 def _open_rows(path: Path, layout: Layout, limits: Limits) -> RowSource:
     if find_kind(path, limits) != layout.kind:
         raise UnreadableFile("The file is not the one that was looked at before. Upload it again.")
     if layout.kind == CSV:
-        return DelimitedRows(path, str(layout.encoding), str(layout.delimiter), limits)
+        text = str(layout.encoding), str(layout.delimiter)
+        return DelimitedRows(path, *text, limits, damaged=layout.damaged, wrapped=layout.wrapped)
     from crm.distribution.imports.workbook import Workbook
 
     return Workbook(path, limits).open_sheet(str(layout.sheet))

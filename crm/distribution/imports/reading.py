@@ -50,7 +50,8 @@ class Inspection:
     """What a file holds: enough for a preview and for `read_rows`.
 
     `sheets` is empty for text. `headers` has a unique name for each column; `sample_rows` are the first 20 data rows,
-    `above` the first 20 rows above the header that are not blank. `notes` are sentences for the user.
+    `above` the first 20 rows above the header that are not blank, `letters` some in which one sees whether a guessed
+    encoding is right. `notes` are sentences for the user.
     """
 
     layout: Layout
@@ -58,6 +59,7 @@ class Inspection:
     headers: tuple[str, ...]
     sample_rows: tuple[Row, ...]
     above: tuple[Row, ...]
+    letters: tuple[Row, ...]
     notes: tuple[str, ...]
 
 
@@ -83,8 +85,9 @@ def inspect_file(
         layout=Layout.from_dict(found["layout"]),
         sheets=tuple(found["sheets"]),
         headers=tuple(found["headers"]),
-        sample_rows=tuple(Row(number, cells, None) for number, cells in found["sample"]),
-        above=tuple(Row(number, cells, None) for number, cells in found["above"]),
+        sample_rows=_rows(found["sample"]),
+        above=_rows(found["above"]),
+        letters=_rows(found["letters"]),
         notes=tuple(found["notes"]),
     )
 
@@ -121,7 +124,7 @@ class RowReader:
 
     While and after iterating: `rows` and `blank` count data rows and blank rows under the header, `width` is the
     most cells in a row, `fraction` is how much of the file has been read, from 0 to 1. `above_header` counts the rows
-    above the header, blank ones too.
+    above the header, blank ones too. After the last row, `notes` are sentences about what was read.
     """
 
     def __init__(self, request: dict[str, Any], limits: Limits) -> None:
@@ -136,6 +139,7 @@ class RowReader:
         self.blank = 0
         self.width = int(self._request["layout"]["columns"])
         self.fraction = 0.0
+        self.notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Row]:
         self._reset()
@@ -145,6 +149,7 @@ class RowReader:
                 self.blank = message["blank"]
                 self.width = message["width"]
                 self.fraction = message["fraction"]
+                self.notes = tuple(message.get("notes", ()))
                 for number, cells, key in message["rows"]:
                     self.rows += 1
                     yield Row(number, cells, key)
@@ -161,6 +166,10 @@ class RowReader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _rows(numbered: list[tuple[int, list[str]]]) -> tuple[Row, ...]:
+    return tuple(Row(number, cells, None) for number, cells in numbered)
 
 
 def _existing(path: str | PathLike[str]) -> str:

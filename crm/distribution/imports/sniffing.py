@@ -23,6 +23,9 @@ BOMB = (
 )
 NOT_A_TABLE = "The file is {}, not a table. Upload a CSV, XLSX, XLS or ODS file."
 
+REPLACEMENT = "\ufffd"
+"""What stands for a byte that is no character."""
+
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _BINARY = {
@@ -131,9 +134,10 @@ def _kind_of_ole(path: Path) -> str:
 
 
 def find_encoding(path: Path) -> str:
-    """BOM, then the NUL pattern of UTF-16, then strict UTF-8 over the whole file, then Windows-1252.
+    """BOM, then the NUL pattern of UTF-16, then UTF-8 over the whole file, then Windows-1252.
 
-    The NUL pattern comes before UTF-8 because plain ASCII in UTF-16 is valid UTF-8 too.
+    The NUL pattern comes before UTF-8 because plain ASCII in UTF-16 is valid UTF-8 too. A text in UTF-8 may have a few
+    other bytes in it: see `is_damaged`.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -147,19 +151,30 @@ def find_encoding(path: Path) -> str:
         return "utf-16-le"
     if even > 0.3 * half and odd < 0.05 * half:
         return "utf-16-be"
-    return "utf-8" if _is_utf8(path) else "cp1252"
+    good, bad = _letters(path)
+    return "utf-8" if good > bad or not bad else "cp1252"
 
 
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(1024**2):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+def is_damaged(path: Path) -> bool:
+    """Whether a text has bytes that are no UTF-8, fewer than it has letters that are: somebody pasted a line of another
+    file, and the rest of it is as it was.
+    """
+    good, bad = _letters(path)
+    return 0 < bad < good
+
+
+def _letters(path: Path) -> tuple[int, int]:
+    """How many characters beyond ASCII the file has as UTF-8, and how many wrong bytes."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    letters = bad = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1024**2):
+            text = decoder.decode(chunk)
+            if not text.isascii():
+                letters += len(text) - len(text.encode("ascii", "ignore"))
+                bad += text.count(REPLACEMENT) - chunk.count(REPLACEMENT.encode())
+    cut = len(decoder.decode(b"", final=True))
+    return letters - bad, bad + cut
 
 
 def refuse_text_that_is_no_table(head: str) -> None:

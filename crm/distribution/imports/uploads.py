@@ -88,7 +88,7 @@ def read_upload(upload: Upload, progress: Progress = no_progress) -> None:
         with transaction.atomic():
             incoming = Incoming()
             incoming.read(_reader(path, inspection, mapping), inspection.headers, mapping, progress)
-            report = incoming.report(upload.product)
+            report = incoming.report(upload.product, inspection.notes)
             transaction.set_rollback(True)
     # Kept in any case: where no row names a customer, the user is to say which column does.
     found = {"inspection": _stored(inspection), "mapping": mapping.to_dict(), "report": report.to_dict()}
@@ -109,7 +109,7 @@ def import_upload(upload: Upload, by: User | None, progress: Progress = no_progr
         incoming.read(
             _reader(path, inspection, mapping), inspection.headers, mapping, lambda fraction: progress(fraction * 0.4)
         )
-        report = incoming.report(upload.product)
+        report = incoming.report(upload.product, inspection.notes)
         _refuse_without_rows(report)
         database = module.Database.objects.create(
             product=upload.product,
@@ -248,7 +248,8 @@ def _stored(inspection: Inspection) -> dict[str, Any]:
     def cut(rows: tuple[Row, ...]) -> tuple[Row, ...]:
         return tuple(row._replace(cells=[cell[:PREVIEW_CHARACTERS] for cell in row.cells]) for row in rows)
 
-    return asdict(replace(inspection, sample_rows=cut(inspection.sample_rows), above=cut(inspection.above)))
+    sample_rows, above, letters = map(cut, (inspection.sample_rows, inspection.above, inspection.letters))
+    return asdict(replace(inspection, sample_rows=sample_rows, above=above, letters=letters))
 
 
 def _refuse_without_rows(report: Report) -> None:

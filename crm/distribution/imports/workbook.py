@@ -96,6 +96,7 @@ class SheetRows:
         self.height = sheet.end[0] + 1 if sheet.end else 0  # from row 1, also where the data starts lower
         self.width = sheet.width
         self._rows_read = 0
+        self.notes: list[str] = []
 
     def fraction_read(self) -> float:
         return min(self._rows_read / max(self.height, 1), 1.0)

@@ -1,6 +1,6 @@
 """The lines of a bulk entry: pasted text, or a file."""
 
-import re
+import csv
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,9 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from crm.distribution.formulas import original
 from crm.distribution.imports.contract import SAMPLE_ROWS
+from crm.distribution.imports.delimited import find_delimiter
 from crm.distribution.imports.mapping import suggest_mapping
 from crm.distribution.imports.nameless import nameless_file
 from crm.distribution.imports.reading import Inspection, Limits, Row, UnreadableFile, inspect_file, read_rows
@@ -27,15 +29,16 @@ LIMITS = Limits(
 ALONE = threading.Lock()
 """One such process for each process of the web server at a time."""
 
-_BEHIND_THE_ID = re.compile(r"[\t;,]")
+_SEPARATORS = "\t;,"
 
 
 def entries_of_text(text: str) -> list[Entry]:
     """One for each line that is not blank. A first line that names the columns is none of them: it says where the
     customer id and the phone stand, which else are the first and the second.
     """
+    best, _wrapped = find_delimiter(text)
     lines = enumerate(text.splitlines(), start=1)
-    rows = [Row(number, _BEHIND_THE_ID.split(line), None) for number, line in lines if line.strip()]
+    rows = [Row(number, _cells_of(line, best + _SEPARATORS), None) for number, line in lines if line.strip()]
     columns: tuple[int | None, int | None] = (0, 1)
     if rows and names_columns(rows):
         header, *rows = rows
@@ -43,6 +46,15 @@ def entries_of_text(text: str) -> list[Entry]:
         if (mapping.customer_id, mapping.phone) != (None, None):
             columns = mapping.customer_id, mapping.phone
     return [Entry(row.row_number, *(_cell(row.cells, column) for column in columns)) for row in rows]
+
+
+def _cells_of(line: str, separators: str) -> list[str]:
+    """Split at the first of the separators that is in it, outside of quotation marks."""
+    for separator in separators:
+        [cells] = csv.reader([line], delimiter=separator)
+        if len(cells) > 1:
+            break
+    return [original(cell) for cell in cells]
 
 
 def names_columns(rows: list[Row]) -> bool:

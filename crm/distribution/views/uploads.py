@@ -181,5 +181,6 @@ def _preview(upload: Upload) -> dict[str, Any]:
         "columns": [{"name": headers[index], "role": roles.get(index)} for index in shown],
         "rows": cut(inspection.get("sample_rows", [])),
         "above": cut(inspection.get("above", [])),
+        "letters": cut(inspection.get("letters", [])),
         "not_shown": len(shown) < len(headers),
     }

@@ -56,7 +56,8 @@ class Command(BaseCommand):
         mapping = Mapping.from_dict(upload.mapping).as_headers(upload.headers)
         keys = ("file_rows", "accepted", "duplicates", "rejected", "blank", "above_header", "reserved")
         counts = {key: report[key] for key in keys}
-        return {"database": database.pk, **counts, "elsewhere": report["elsewhere_rows"], "mapping": mapping}
+        more = {"elsewhere": report["elsewhere_rows"], "notes": report["notes"], "mapping": mapping}
+        return {"database": database.pk, **counts, **more}
 
 
 def _as_json(result: dict[str, Any]) -> str:
@@ -69,5 +70,5 @@ def _as_text(result: dict[str, Any]) -> str:
         f"Database {result['database']}: {result['accepted']} of {result['file_rows']} rows imported,"
         f" {result['duplicates']} duplicates, {result['rejected']} rejected, {result['blank']} blank,"
         f" {result['above_header']} above the header; of those imported {result['elsewhere']} already elsewhere,"
-        f" {result['reserved']} reserved; {columns}."
+        f" {result['reserved']} reserved; {columns}." + "".join(f"\nNote: {note}" for note in result["notes"])
     )
