@@ -3,7 +3,8 @@
 from typing import Any
 
 import structlog
-from django.db import Error, connection
+from django.db import Error, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from django_q.signals import post_execute_in_worker, pre_execute
@@ -23,15 +24,18 @@ def show_work(*, task: dict[str, Any], **_signal: object) -> None:
     Shared, because a task that is offered anew may run twice at once, and neither may wait here.
     """
     if row := task.get("ack_id"):
-        _lock(row)
+        _lock(connection, row)
         _running.add(row)
 
 
 @receiver(connection_created)
-def show_work_again(**_signal: object) -> None:
-    """A task that has lost its connection, and the lock with it, goes on with another."""
-    for row in _running:
-        _lock(row)
+def show_work_again(*, connection: BaseDatabaseWrapper, **_signal: object) -> None:
+    """A task that has lost its connection, and the lock with it, goes on with another. One that has a second beside it
+    has the lock still.
+    """
+    if connection is connections["default"]:
+        for row in _running:
+            _lock(connection, row)
 
 
 @receiver(post_execute_in_worker)
@@ -47,6 +51,6 @@ def end_work(*, task: dict[str, Any], **_signal: object) -> None:
             connection.close()
 
 
-def _lock(row: int) -> None:
-    with connection.cursor() as cursor:
+def _lock(on: BaseDatabaseWrapper, row: int) -> None:
+    with on.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock_shared(%s, %s::int)", [WORK, row])

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
+from django_q.signals import post_execute_in_worker, pre_execute
 
 from crm.distribution.assignment import assign_random, recall_records
 from crm.distribution.forms import OnceForm
@@ -93,8 +94,11 @@ def receive(product, admin):
 
 
 def work(upload: Upload) -> Upload:
-    """What the task cluster does with it."""
+    """What a worker of the task cluster does with it."""
+    task = {"ack_id": upload.pk}
+    pre_execute.send(sender="django_q", func=work_on_upload, task=task)
     work_on_upload(upload.pk)
+    post_execute_in_worker.send(sender="django_q", func=work_on_upload, task=task)
     upload.refresh_from_db()
     return upload
 

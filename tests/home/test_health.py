@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -94,6 +94,24 @@ def test_a_task_that_has_lost_its_connection_still_runs(client, running_cluster)
     end_work(task=running)
     connection.close()
     assert client.get("/healthz?strict").status_code == 503
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_with_a_second_connection_asks_nothing_of_the_first():
+    """Which may be in the middle of a COPY, and would wait for ever."""
+    task = {"ack_id": 1}
+    show_work(task=task)
+    second = connections.create_connection("default")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE copied (number int)")
+            with cursor.copy("COPY copied FROM STDIN") as copy, second.cursor() as beside:
+                beside.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1")
+                assert beside.fetchone() == (1,)
+                copy.write_row([1])
+    finally:
+        second.close()
+        end_work(task=task)
 
 
 def test_without_database_nothing_works_and_no_detail_leaks(client, broken_database):
