@@ -307,7 +307,8 @@ for name, sentence in [
     ("duplicates", _("Rows that name a customer whom an earlier row of the file names already.")),
     ("rejected", _("Rows that name no customer.")),
     ("blank", _("Rows of the file without any value, under the header.")),
-    ("above_header", _("Rows above the header, which are not imported.")),
+    ("above_header", _("Rows above the header, blank ones too. They are not imported.")),
+    ("hidden", _("Rows under the header that are hidden in the sheet, by a filter or by hand.")),
     ("bad_phones", _("Rows to be imported whose phone cannot be called.")),
     ("reserved", _("Rows to be imported whose customer somebody had reserved when the file was read.")),
 ]:

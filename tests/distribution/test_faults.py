@@ -86,6 +86,46 @@ def test_of_two_header_rows_the_real_one_names_the_columns():
     assert result["mapping"] == {"customer_id": "Username", "name": "Nama", "phone": "No HP"}
 
 
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("04_zero_padded_format.xlsx", ["000123", "001234", "000045", "123456"]),
+        ("04_zero_padded_format.xls", ["000123", "000124"]),
+        ("04_zero_padded_format.ods", ["000123", "000124", "hid"]),
+    ],
+)
+def test_an_id_is_what_the_sheet_shows(imported, name, ids):
+    records = imported(name).records.order_by("row_number")
+    assert list(records.values_list("customer_id", flat=True)) == ids
+    assert records.first().phone_key == "+6281234567801"
+
+
+def test_an_error_is_no_customer_and_stays_in_the_data():
+    result = import_by_command(FAULTS / "07_error_cells.xlsx")
+    assert (result["accepted"], result["rejected"]) == (4, 0)
+    assert result["notes"] == ["Cells that hold an error, such as #N/A, are kept as that text: 5."]
+    records = get_module("memberwd").Record.objects.order_by("row_number")
+    assert list(records.values_list("customer_id", flat=True)) == [
+        "+6281234567801",
+        "+6281234567802",
+        "+6281234567803",
+        "ok4",
+    ]
+    assert records.last().data == ["ok4", "#VALUE!", "#REF!"]
+    assert records.last().database.upload.report["bad_phones"] == 1
+
+
+def test_formulas_without_a_result_are_counted():
+    [note] = import_by_command(FAULTS / "08_formula_without_result.xlsx")["notes"]
+    assert note.startswith("Formulas in column B whose result is not stored: 4.")
+
+
+def test_hidden_rows_are_counted_and_said():
+    result = import_by_command(FAULTS / "09_filtered_rows.xlsx")
+    assert (result["accepted"], result["hidden"]) == (5, 2)
+    assert "hidden in the sheet: 2." in result["notes"][0]
+
+
 def test_a_stray_byte_garbles_its_line_alone(imported):
     database = imported("03_utf8_with_one_latin1_byte.csv")
     records = database.records

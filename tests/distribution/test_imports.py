@@ -5,10 +5,11 @@ import json
 import re
 import subprocess
 import time
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
@@ -779,6 +780,38 @@ def test_another_mapping_is_read_again_in_the_browser(desk, ready):
 def layout_of(upload: Upload, **changes) -> dict:
     layout = upload.inspection["layout"]
     return {key: layout[key] for key in ("encoding", "delimiter", "header_row")} | changes
+
+
+def test_hidden_rows_can_be_left_out_and_what_is_above_the_header_is_shown(desk, receive, admin, module):
+    def fill(sheet):
+        sheet.write_row(0, 0, ["DAFTAR MEMBER"])
+        for row, cells in enumerate([["Username", "HP"], ["u1", ""], ["u2", ""], ["u3", ""]], 2):
+            sheet.write_row(row, 0, cells)
+        sheet.set_row(4, options={"hidden": True})
+
+    content = BytesIO()
+    book = xlsxwriter.Workbook(content, {"in_memory": True})
+    fill(book.add_worksheet("Data"))
+    book.close()
+    upload = work(receive(content.getvalue(), name="list.xlsx", module=module.key))
+    page = desk.get(upload.get_absolute_url())
+    shown = figures_on(page)
+    assert [shown[f"upload.{name}"] for name in ("accepted", "above_header", "hidden")] == [3, 2, 1]
+    text = page.content.decode()
+    assert "DAFTAR MEMBER" in text
+    assert "Leave out hidden rows" in text
+    assert "hidden in the sheet: 1. They are imported too" in text
+
+    form = {"sheet": "Data", "header_row": 3, "customer_id": 0, "phone": 1, "leave_hidden": "on"}
+    desk.post(reverse("reread_upload", args=[module, upload.pk]), form)
+    assert work(upload).report["accepted"] == 2
+    start_import(upload=upload, by=admin)
+    work(upload)
+    page = desk.get(upload.get_absolute_url())
+    assert (figures_on(page)["upload.hidden"], figures_on(page)[f"{module.key}.database.records"]) == (1, 2)
+    assert "They are left out, as you have chosen" in page.content.decode()
+    ids = module.Record.objects.order_by("row_number").values_list("row_number", "customer_id")
+    assert list(ids) == [(4, "u1"), (6, "u3")]
 
 
 def test_another_header_row_has_other_columns_and_they_are_suggested_anew(desk, receive, written):

@@ -48,7 +48,7 @@ class Layout:
     `header_row` counts from 1 as a spreadsheet does, blank rows included; 0 is a table without a header row.
     `columns` is how many cells a row has at least. Text has an encoding and a delimiter, a workbook a sheet. In a
     `damaged` text bytes that are no UTF-8 are read as �; in a `wrapped` one each line is a cell in quotation marks that
-    holds the row.
+    holds the row. With `leave_hidden`, rows that are hidden in the sheet are left out.
     """
 
     kind: str
@@ -59,6 +59,7 @@ class Layout:
     sheet: str | None = None
     damaged: bool = False
     wrapped: bool = False
+    leave_hidden: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -150,6 +150,7 @@ class DelimitedRows:
         self._lines_of_row: list[str] = []
         self._damaged_lines = Places()
         self._long_rows = Places()
+        self.row_is_hidden = False
 
     @property
     def notes(self) -> list[str]:

@@ -60,11 +60,13 @@ class ReadingForm(forms.Form):
     header_row = forms.IntegerField(
         label=_("Header in row"), min_value=0, required=False, help_text=_("0: the table has none.")
     )
+    leave_hidden = forms.BooleanField(label=_("Leave out hidden rows"), required=False)
     customer_id = forms.TypedChoiceField(label=_("Customer id"), coerce=int, empty_value=None, required=False)
     name = forms.TypedChoiceField(label=_("Name"), coerce=int, empty_value=None, required=False)
     phone = forms.TypedChoiceField(label=_("Phone"), coerce=int, empty_value=None, required=False)
 
     ROLES = ("customer_id", "name", "phone")
+    LAYOUT = ("encoding", "delimiter", "sheet", "header_row", "leave_hidden")
 
     fields: dict[str, Any]  # each of the class that is declared above
 
@@ -84,6 +86,8 @@ class ReadingForm(forms.Form):
         is_text = layout.get("kind", CSV) == CSV
         for field in ("encoding", "delimiter") if not is_text else ("sheet",):
             del self.fields[field]
+        if not self.inspection.get("hidden"):
+            del self.fields["leave_hidden"]
         self._offer_current("delimiter", layout.get("delimiter"))
         self._offer_current("encoding", layout.get("encoding"))
         if "sheet" in self.fields:
@@ -106,8 +110,7 @@ class ReadingForm(forms.Form):
 
     def layout(self) -> dict[str, Any]:
         """What is fixed about reading the file, for `inspect_file`."""
-        keys = ("encoding", "delimiter", "sheet", "header_row")
-        return {key: self.cleaned_data[key] for key in keys if self.cleaned_data.get(key) not in (None, "")}
+        return {key: self.cleaned_data[key] for key in self.LAYOUT if self.cleaned_data.get(key) not in (None, "")}
 
     def mapping(self) -> dict[str, Any] | None:
         """The chosen columns; None when the table is another one, whose columns are not known yet."""
@@ -118,6 +121,5 @@ class ReadingForm(forms.Form):
     def _is_same_table(self, cleaned: dict[str, Any]) -> bool:
         """Whether the columns are those of the inspection: read as before."""
         return bool(self.inspection) and all(
-            cleaned.get(key) in (None, "", self.initial.get(key))
-            for key in ("encoding", "delimiter", "sheet", "header_row")
+            cleaned.get(key) in (None, "", self.initial.get(key)) for key in self.LAYOUT
         )

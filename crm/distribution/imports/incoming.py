@@ -53,7 +53,8 @@ class ReservedBy:
 @dataclass(frozen=True)
 class Report:
     """What reading a file found. file_rows = accepted + duplicates + rejected; blank rows are counted apart, and so
-    are the rows `above_header`: these, the header, file_rows and blank are all rows of the file.
+    are the rows `above_header`: these, the header, file_rows and blank are all rows of the file. Rows that are `hidden`
+    in the sheet are among file_rows, unless the user has chosen to leave them out.
 
     `elsewhere_rows` of the accepted ones are in another database of the product: each once, though two may have it.
     `reserved` of them are covered by a reservation: each once, though two people may have reserved one customer, one by
@@ -66,6 +67,7 @@ class Report:
     rejected: int
     blank: int
     above_header: int = 0
+    hidden: int = 0
     bad_phones: int = 0
     elsewhere_rows: int = 0
     elsewhere: tuple[Elsewhere, ...] = ()
@@ -82,7 +84,7 @@ class Incoming:
 
     def __init__(self) -> None:
         self.blank = 0
-        self.above_header = 0
+        self.above_header = self.hidden = 0
         self.width = 0
         self.notes: tuple[str, ...] = ()
 
@@ -116,7 +118,7 @@ class Incoming:
                         progress(reader.fraction)
             cursor.execute("ANALYZE incoming")
         self.blank, self.above_header, self.width = reader.blank, reader.above_header, reader.width
-        self.notes = reader.notes
+        self.hidden, self.notes = reader.hidden, reader.notes
         self._mark_duplicates()
 
     def _mark_duplicates(self) -> None:
@@ -156,6 +158,7 @@ class Incoming:
             rejected=rejected,
             blank=self.blank,
             above_header=self.above_header,
+            hidden=self.hidden,
             bad_phones=bad_phones,
             elsewhere_rows=elsewhere_rows,
             elsewhere=elsewhere,

@@ -50,6 +50,8 @@ class RowSource(Protocol):
 
     def __iter__(self) -> Iterator[NumberedRow]: ...
 
+    row_is_hidden: bool
+
     def fraction_read(self) -> float: ...
 
     @property
@@ -64,6 +66,9 @@ GUESSED = (
     "The text is no UTF-8, and was read as {}. Look at the rows with other letters: if they read wrong, choose another "
     "encoding."
 )
+HIDDEN_SHEETS = "The workbook has hidden sheets: {}. They are not read, unless you choose one."
+HIDDEN = "Rows that a filter or a person has hidden in the sheet: {:,}. They are imported too; you can leave them out."
+HIDDEN_LEFT_OUT = "Rows that a filter or a person has hidden in the sheet: {:,}. They are left out, as you have chosen."
 ONE_COLUMN = "The table has one column, and every cell of its first rows has a {} in it. Does it hold several columns?"
 MISNAMED = "The file is named like {} but its content is {}; it was read as that."
 _KIND_OF_ENDING = {
@@ -192,13 +197,19 @@ def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> M
 
     workbook = Workbook(path, limits)
     sheet = workbook.open_sheet(override["sheet"]) if override.get("sheet") else workbook.open_best_sheet()
-    found = survey(sheet, override.get("header_row"), limits)
-    layout = {"header_row": found.header_row, "sheet": sheet.name}
-    return {"layout": layout, "sheets": workbook.sheets, **_columns(found), "notes": []}
+    leave_hidden = bool(override.get("leave_hidden"))
+    rows = (row for row in sheet if not (leave_hidden and sheet.row_is_hidden))
+    found = survey(rows, override.get("header_row"), limits)
+    layout = {"header_row": found.header_row, "sheet": sheet.name, "leave_hidden": leave_hidden}
+    notes = [HIDDEN_SHEETS.format(", ".join(workbook.hidden_sheets))] if workbook.hidden_sheets else []
+    hidden = sheet.count_hidden(found.header_row)
+    if hidden:
+        notes.append((HIDDEN_LEFT_OUT if leave_hidden else HIDDEN).format(hidden))
+    return {"layout": layout, "sheets": workbook.sheets, **_columns(found), "notes": notes, "hidden": hidden}
 
 
 def _columns(found: Survey) -> Message:
-    return {"headers": found.headers, "sample": found.sample, "above": found.above, "letters": []}
+    return {"headers": found.headers, "sample": found.sample, "above": found.above, "letters": [], "hidden": 0}
 
 
 def read_batches(
@@ -208,13 +219,16 @@ def read_batches(
     source = _open_rows(path, layout, limits)
     to_key = _phone_reader(phone_column, region)
     batch: list[tuple[int, list[str], str | None]] = []
-    rows = blank = characters = 0
+    rows = blank = hidden = characters = 0
     width = layout.columns
     for number, cells in source:
         if number <= layout.header_row:
             continue
         if is_blank(cells):
             blank += 1
+            continue
+        hidden += source.row_is_hidden
+        if source.row_is_hidden and layout.leave_hidden:
             continue
         cells = fit(cells, layout.columns)
         characters += checked_size(number, cells, limits)
@@ -224,11 +238,15 @@ def read_batches(
         if rows > limits.max_rows:
             raise UnreadableFile(f"The file has more than {limits.max_rows:,} rows. Split it and upload the parts.")
         if len(batch) == BATCH_ROWS or characters > BATCH_CHARACTERS:
-            yield {"rows": batch, "blank": blank, "width": width, "fraction": source.fraction_read()}
+            yield _message(batch, blank, hidden, width, source.fraction_read())
             batch, characters = [], 0
     if not rows:
         raise UnreadableFile(HEADER_ONLY)
-    yield {"rows": batch, "blank": blank, "width": width, "fraction": 1.0, "notes": source.notes}
+    yield {**_message(batch, blank, hidden, width, 1.0), "notes": source.notes}
+
+
+def _message(rows: list[Any], blank: int, hidden: int, width: int, fraction: float) -> Message:
+    return {"rows": rows, "blank": blank, "hidden": hidden, "width": width, "fraction": fraction}
 
 
 def _open_rows(path: Path, layout: Layout, limits: Limits) -> RowSource:

@@ -30,7 +30,7 @@ __all__ = [
 
 ROWS_LIMITS = Limits()
 INSPECTION_LIMITS = Limits(cpu_seconds=60, wall_seconds=90.0)  # a person waits for it
-OVERRIDABLE = frozenset({"encoding", "delimiter", "sheet", "header_row"})
+OVERRIDABLE = frozenset({"encoding", "delimiter", "sheet", "header_row", "leave_hidden"})
 
 
 class Row(NamedTuple):
@@ -51,7 +51,8 @@ class Inspection:
 
     `sheets` is empty for text. `headers` has a unique name for each column; `sample_rows` are the first 20 data rows,
     `above` the first 20 rows above the header that are not blank, `letters` some in which one sees whether a guessed
-    encoding is right. `notes` are sentences for the user.
+    encoding is right. `hidden` counts the rows under the header that are hidden in the sheet. `notes` are sentences
+    for the user.
     """
 
     layout: Layout
@@ -60,6 +61,7 @@ class Inspection:
     sample_rows: tuple[Row, ...]
     above: tuple[Row, ...]
     letters: tuple[Row, ...]
+    hidden: int
     notes: tuple[str, ...]
 
 
@@ -72,8 +74,8 @@ def inspect_file(
 ) -> Inspection:
     """Finds out how to read a file. `name` is what the user calls it; the content decides what it is.
 
-    `layout_override` fixes any of encoding, delimiter, sheet and header_row (0: there is none); None in it
-    means "find out". Raises UnreadableFile, and FileNotFoundError when there is no such file.
+    `layout_override` fixes any of encoding, delimiter, sheet, header_row (0: there is none) and leave_hidden;
+    None in it means "find out". Raises UnreadableFile, and FileNotFoundError when there is no such file.
     """
     override = {key: value for key, value in (layout_override or {}).items() if value is not None}
     if unknown := override.keys() - OVERRIDABLE:
@@ -88,6 +90,7 @@ def inspect_file(
         sample_rows=_rows(found["sample"]),
         above=_rows(found["above"]),
         letters=_rows(found["letters"]),
+        hidden=found["hidden"],
         notes=tuple(found["notes"]),
     )
 
@@ -124,7 +127,8 @@ class RowReader:
 
     While and after iterating: `rows` and `blank` count data rows and blank rows under the header, `width` is the
     most cells in a row, `fraction` is how much of the file has been read, from 0 to 1. `above_header` counts the rows
-    above the header, blank ones too. After the last row, `notes` are sentences about what was read.
+    above the header, blank ones too; `hidden` those under it that are hidden in the sheet, whether they are left out or
+    not. After the last row, `notes` are sentences about what was read.
     """
 
     def __init__(self, request: dict[str, Any], limits: Limits) -> None:
@@ -137,6 +141,7 @@ class RowReader:
     def _reset(self) -> None:
         self.rows = 0
         self.blank = 0
+        self.hidden = 0
         self.width = int(self._request["layout"]["columns"])
         self.fraction = 0.0
         self.notes: tuple[str, ...] = ()
@@ -147,6 +152,7 @@ class RowReader:
             self._child = child
             for message in child.messages():
                 self.blank = message["blank"]
+                self.hidden = message["hidden"]
                 self.width = message["width"]
                 self.fraction = message["fraction"]
                 self.notes = tuple(message.get("notes", ()))

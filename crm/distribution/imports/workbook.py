@@ -16,6 +16,7 @@ from python_calamine import (
 )
 
 from crm.distribution.imports.contract import Limits, UnreadableFile
+from crm.distribution.imports.shown import Seen, seen_in
 from crm.distribution.imports.sniffing import DAMAGED, PROTECTED, unpacked_bytes
 
 # The first sheet with this many rows and two columns is a list; a smaller one may be a cover page.
@@ -32,6 +33,20 @@ TOO_REPETITIVE = (
     "The workbook says the same over and over: it would become far more rows, or far longer texts, than it holds. "
     "Copy the table into a new workbook, or save it as CSV."
 )
+ERRORS = "Cells that hold an error, such as #N/A, are kept as that text: {:,}."
+FORMATS_ARE_UNKNOWN = (
+    "How this workbook shows its numbers could not be read: zeros at the beginning of a number may be missing, and "
+    "hidden rows are not told apart. If that matters, save it as XLSX and upload that."
+)
+UNFINISHED = (
+    "Formulas in column {1} whose result is not stored: {0:,}. They are read as empty. Open the workbook in Excel or "
+    "LibreOffice, save it there, and upload it again."
+)
+LONG_NUMBERS = (
+    "Numbers of more than 15 digits: {:,}. A spreadsheet keeps the first 15 and writes zeros for the others: if they "
+    "are customer ids, they are damaged."
+)
+LONG_NUMBER = 1e15
 CELL_BYTES = 4
 """Of a workbook, at least, for each cell that is not empty; what says that a cell is repeated has fewer."""
 CHARACTERS_A_BYTE = 40
@@ -49,10 +64,12 @@ class Workbook:
                 self._workbook = CalamineWorkbook.from_filelike(file)
         except CalamineError as error:
             raise _unreadable(error) from error
+        self._path = path
         self._unpacked = unpacked_bytes(path)
         sheets = [sheet for sheet in self._workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
         self.sheets = [sheet.name for sheet in sheets]
         self._visible = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+        self.hidden_sheets = [name for name in self.sheets if name not in self._visible]
 
     def open_sheet(self, name: str) -> "SheetRows":
         if name not in self.sheets:
@@ -61,7 +78,7 @@ class Workbook:
             sheet = self._workbook.get_sheet_by_name(name)
         except CalamineError as error:
             raise _unreadable(error) from error
-        rows = SheetRows(sheet, self._unpacked)
+        rows = SheetRows(sheet, self._path, self._unpacked)
         if rows.width * rows.height > self._limits.max_cells:
             raise UnreadableFile(TOO_MANY_CELLS.format(name, rows.height, rows.width))
         return rows
@@ -86,26 +103,60 @@ def _unreadable(error: CalamineError) -> UnreadableFile:
 
 
 class SheetRows:
-    """The rows of a sheet, as (row number from 1, cells as text), blank ones included."""
+    """The rows of a sheet, as (row number from 1, cells as a person sees them), blank ones included.
 
-    def __init__(self, sheet: CalamineSheet, unpacked: int) -> None:
+    `row_is_hidden` is about the row that was given last. `notes` are complete after the last row.
+    """
+
+    def __init__(self, sheet: CalamineSheet, path: Path, unpacked: int) -> None:
         self._sheet = sheet
+        self._path = path
         self._most_cells = SPARE_CELLS + unpacked // CELL_BYTES
         self._most_characters = SPARE_CHARACTERS + unpacked * CHARACTERS_A_BYTE
         self.name = sheet.name
         self.height = sheet.end[0] + 1 if sheet.end else 0  # from row 1, also where the data starts lower
         self.width = sheet.width
+        self._first_column = sheet.start[1] if sheet.start else 0
         self._rows_read = 0
-        self.notes: list[str] = []
+        self._seen = Seen()
+        self._long_numbers = 0
+        self.row_is_hidden = False
+
+    @property
+    def notes(self) -> list[str]:
+        notes = []
+        if self._seen.counts.errors:
+            notes.append(ERRORS.format(self._seen.counts.errors))
+        if self._seen.counts.formats_are_unknown:
+            notes.append(FORMATS_ARE_UNKNOWN)
+        for column, count in sorted(self._seen.counts.unfinished.items()):
+            notes.append(UNFINISHED.format(count, column))
+        if self._long_numbers:
+            notes.append(LONG_NUMBERS.format(self._long_numbers))
+        return notes
+
+    def count_hidden(self, above: int) -> int:
+        """The rows under that one that are hidden and not blank."""
+        if not any(row.is_hidden for row in seen_in(self._path, self.name)):
+            return 0
+        return sum(self.row_is_hidden and any(cells) for number, cells in self if number > above)
 
     def fraction_read(self) -> float:
         return min(self._rows_read / max(self.height, 1), 1.0)
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        cells = characters = 0
+        cells = characters = self._long_numbers = 0
+        self._seen = seen_in(self._path, self.name)
         for number, row in enumerate(self._sheet.iter_rows(), 1):
             self._rows_read = number
             texts = [cell if type(cell) is str and "\0" not in cell else cell_text(cell) for cell in row]
+            self._long_numbers += sum(type(cell) is float and abs(cell) >= LONG_NUMBER for cell in row)
+            seen = self._seen.of(number)
+            self.row_is_hidden = seen is not None and seen.is_hidden
+            if seen:
+                for column, text in seen.texts.items():
+                    if 0 <= column - self._first_column < len(texts):
+                        texts[column - self._first_column] = text
             cells += len(texts) - texts.count("")
             characters += len("".join(texts))
             if cells > self._most_cells or characters > self._most_characters:

@@ -13,7 +13,8 @@ Cells = Sequence[Sequence[Any]]
 
 _SECTOR = 512
 _ODS_NAMESPACES = " ".join(
-    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "table", "text", "number", "calcext")
 )
 
 

@@ -6,6 +6,7 @@ import io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crm.distribution.formulas import neutral
 from crm.distribution.imports.contract import Limits
 from crm.distribution.imports.reader_process import inspect, read_batches
 from crm.distribution.imports.reading import Layout, inspect_file, read_rows
@@ -22,12 +23,16 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
 
 @st.composite
 def tables(draw):
-    """(encoding, delimiter, rows): rows of equal width, the first cell of each never blank."""
+    """(encoding, delimiter, rows): rows of equal width, the first cell of each never blank.
+
+    No cell has a line in it that looks like one of the table: such a file is refused.
+    """
     encoding = draw(st.sampled_from(ENCODINGS))
     delimiter = draw(st.sampled_from(",;\t|^~:\x1f"))
     width = draw(st.integers(1, 6))
     cells = CELLS.get(encoding, st.text(ANY | st.sampled_from(LINE_ENDS + '"\u2028\u2029'), max_size=20))
     first = st.integers(0, 10**6).map(lambda number: f"u{number}")
+    cells = cells.filter(lambda cell: delimiter not in cell or len(cell.splitlines()) < 3)
     row = st.tuples(first, *[cells] * (width - 1)).map(list)
     return encoding, delimiter, draw(st.lists(row, min_size=1, max_size=30))
 
@@ -36,7 +41,9 @@ def written(encoding, delimiter, rows, line_end):
     text = io.StringIO(newline="")
     # Python quotes a lone \r only where it is part of the line end.
     quoting = csv.QUOTE_MINIMAL if line_end == "\r\n" else csv.QUOTE_ALL
-    csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting).writerows(rows)
+    csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting).writerows(
+        [neutral(cell) for cell in row] for row in rows
+    )
     return text.getvalue().encode(encoding)
 
 

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         upload.refresh_from_db()
         report = upload.report or {}
         mapping = Mapping.from_dict(upload.mapping).as_headers(upload.headers)
-        keys = ("file_rows", "accepted", "duplicates", "rejected", "blank", "above_header", "reserved")
+        keys = ("file_rows", "accepted", "duplicates", "rejected", "blank", "above_header", "hidden", "reserved")
         counts = {key: report[key] for key in keys}
         more = {"elsewhere": report["elsewhere_rows"], "notes": report["notes"], "mapping": mapping}
         return {"database": database.pk, **counts, **more}
@@ -69,6 +69,7 @@ def _as_text(result: dict[str, Any]) -> str:
     return (
         f"Database {result['database']}: {result['accepted']} of {result['file_rows']} rows imported,"
         f" {result['duplicates']} duplicates, {result['rejected']} rejected, {result['blank']} blank,"
-        f" {result['above_header']} above the header; of those imported {result['elsewhere']} already elsewhere,"
+        f" {result['above_header']} above the header,"
+        f" {result['hidden']} hidden; of those imported {result['elsewhere']} already elsewhere,"
         f" {result['reserved']} reserved; {columns}." + "".join(f"\nNote: {note}" for note in result["notes"])
     )
