@@ -5,14 +5,17 @@ will replace; if the view offers that piece, only the piece is sent.
 """
 
 from collections.abc import Callable, Collection
+from copy import copy
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import resolve
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -63,6 +66,18 @@ def safe_path(request: HttpRequest, url: str | None, default: str) -> str:
     if url and url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None):
         return url
     return default
+
+
+def opens(request: HttpRequest, path: str) -> bool:
+    """Whether the page of that path and query opens for the person of the request: it is asked, with GET."""
+    parts = urlsplit(path)
+    asked = copy(request)
+    asked.method, asked.path, asked.path_info, asked.GET = "GET", parts.path, parts.path, QueryDict(parts.query)
+    try:
+        match = asked.resolver_match = resolve(parts.path)
+        return match.func(asked, *match.args, **match.kwargs).status_code < 400
+    except (Http404, PermissionDenied):
+        return False
 
 
 def came_from(request: HttpRequest, default: str) -> str:

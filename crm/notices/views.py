@@ -14,7 +14,7 @@ from crm.notices.access import get_notice_for
 from crm.notices.forms import KindsForm
 from crm.notices.models import Notice
 from crm.notices.services import mark_all_read, mark_read, mute_kinds
-from crm.pages import go_to, page_of, render_invalid, render_page, safe_path
+from crm.pages import go_to, opens, page_of, render_invalid, render_page, safe_path
 
 
 @require_safe
@@ -34,10 +34,14 @@ def _list(request: SignedInRequest) -> HttpResponse:
 
 @require_POST
 def open_notice(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Marks it as read and goes where it leads, which is a page of this site or the list."""
+    """Marks it as read and goes where it leads, which is a page of this site that is still there, or the list."""
     notice = get_notice_for(request.user, pk)
     mark_read(pk=notice.pk, by=request.user)
-    return redirect(safe_path(request, notice.url, reverse("notices")))
+    url = safe_path(request, notice.url, reverse("notices"))
+    if not opens(request, url):
+        messages.info(request, _("What that was about is not there any more, or not yours any more."))
+        url = reverse("notices")
+    return redirect(url)
 
 
 @require_POST

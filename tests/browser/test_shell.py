@@ -203,3 +203,36 @@ def test_second_click_while_the_first_is_on_its_way_sends_nothing(page, staff, s
     waiting[0].continue_()
     expect(page.locator("#bell [data-figure]")).to_have_attribute("data-value", "0")
     assert len(sent) == 1
+
+
+def test_what_was_typed_is_in_the_form_again_after_signing_in_once_more(page, owner, admin, sign_in_as):
+    for person in (owner, admin):
+        person.set_password("a long enough phrase")
+        person.save(update_fields=["password"])
+
+    def sign_in(person):
+        page.get_by_label("Username").fill(person.username)
+        page.locator("[name=password]").fill("a long enough phrase")
+        page.get_by_role("button", name="Sign in").click()
+
+    name = page.locator("#id_name")
+
+    def type_and_send():
+        page.goto("/products/add/")
+        name.fill("Kopi Susu")
+        Session.objects.all().delete()
+        page.locator("main form[method=post] button[type=submit]").click()
+        expect(page.get_by_label("Username")).to_be_visible()
+
+    sign_in_as(owner)
+    type_and_send()
+    sign_in(owner)
+    expect(page.get_by_text("Here it is as you typed it")).to_be_visible()
+    expect(name).to_have_value("Kopi Susu")
+    page.reload()
+    expect(name).to_have_value("")
+    expect(page.get_by_text("Here it is as you typed it")).to_have_count(0)
+
+    type_and_send()
+    sign_in(admin)
+    expect(name).to_have_value("")

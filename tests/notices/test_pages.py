@@ -30,7 +30,8 @@ def test_strangers_are_sent_to_sign_in(client):
     notice = NoticeFactory()
     for method, url in everything(notice):
         answer = getattr(client, method)(url)
-        assert (answer.status_code, answer["Location"]) == (302, f"{reverse('account_login')}?next={url}")
+        back = url if method == "get" else "/"  # nothing is shown there
+        assert (answer.status_code, answer["Location"]) == (302, f"{reverse('account_login')}?next={back}")
     notice.refresh_from_db()
     assert notice.read_at is None
 
@@ -104,6 +105,15 @@ def test_opening_never_leaves_the_site(client, sign_in, staff, url):
     sign_in(staff)
     notice = NoticeFactory(user=staff, url=url)
     assert client.post(reverse("notice_open", args=[notice.pk]))["Location"] == reverse("notices")
+
+
+def test_opening_one_whose_page_is_gone_says_so(client, sign_in, staff):
+    sign_in(staff)
+    for url in ("/memberwd/databases/1/", "/memberwd/records/987654/", "/records/databases/"):
+        notice = NoticeFactory(user=staff, url=url)
+        page = client.post(reverse("notice_open", args=[notice.pk]), follow=True)
+        assert page.redirect_chain[0][0] == reverse("notices")
+        assert "not there any more, or not yours any more" in page.content.decode()
 
 
 def test_marking_as_read_sends_the_list_and_the_bell_to_htmx(client, sign_in, staff):
