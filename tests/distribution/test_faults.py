@@ -1,12 +1,16 @@
 """Files as people have them: each has a kind of trouble in it, and nothing is wrong without a word."""
 
+import csv
+import random
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
+from crm.distribution.formulas import neutral
 from crm.distribution.reserving.pasted import entries_of_file, entries_of_text
 from crm.registry import get_module
 from crm.reservations.entries import add_reservations
@@ -199,3 +203,60 @@ def test_a_phone_reserves_its_customer_however_it_is_typed(imported, staff, type
     database = imported("11_phone_only_a.csv")
     call_command("reserve", product=PRODUCT, customer=typed, staff=staff.username, stdout=StringIO())
     assert list(database.records.filter(status="reserved").values_list("row_number", flat=True)) == [2]
+
+
+def odd_ids() -> list[str]:
+    """Ids of customers as nobody should call them, each another customer."""
+    chance = random.Random(16)
+    odd = [
+        "'00123",
+        '="00123"',
+        "'@x",
+        "''1",
+        "=1+1",
+        "+1",
+        "-5",
+        "@budi",
+        "-abc",
+        "\t=1",
+        "a;b",
+        'a"b',
+        '"a',
+        "a,b",
+        "|x",
+    ]
+    odd += [
+        "#N/A1",
+        "1e5",
+        "1/2",
+        "007",
+        "7",
+        "nan",
+        "josé",
+        "ｆｕｌｌ",
+        "日本",
+        "a\nb",
+        "x;=1",
+        "'tis",
+        "O'Neil",
+        "TRUE",
+        "0x1F",
+    ]
+    letters = "ab1 '=+-@;|,\"\t#/.0"
+    odd += [f"q{''.join(chance.choices(letters, k=chance.randint(1, 9)))}" for _ in range(150)]
+    odd += [f"{''.join(chance.choices(letters, k=chance.randint(1, 4)))}z{number}" for number in range(150)]
+    return odd
+
+
+@pytest.mark.parametrize("format", ["csv", "xlsx"])
+def test_what_is_exported_comes_back_as_customers_that_are_already_there(sign_in, admin, tmp_path, format):
+    path = tmp_path / "list.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(map(neutral, row) for row in [["Username"], *([each] for each in odd_ids())])
+    first = import_by_command(path)
+    assert first["accepted"] > 200
+    exported = sign_in(admin).get(reverse("export_records", args=["memberwd", format]))
+    again = tmp_path / f"again.{format}"
+    again.write_bytes(b"".join(exported.streaming_content))
+    second = import_by_command(again, "bonanza")
+    assert [second[key] for key in ("file_rows", "accepted", "elsewhere")] == [first["accepted"]] * 3
