@@ -15,7 +15,7 @@ from django.db.models import BooleanField, Case, Expression, F, Func, Q, TextFie
 from django.db.models.expressions import RawSQL
 from django.db.models.sql import Query
 
-from crm.phones import id_as_phone
+from crm.phones import id_as_phone, phone_beginning
 
 # Named one by one, because what `\s` matches depends on the server's locale: ASCII white space, the no-break
 # space, the widths of U+2000 to U+200A, line separators.
@@ -68,10 +68,15 @@ def _text(function: str, *arguments: Expression | F) -> Func:
 
 
 def key_begins_with(text: str) -> Q:
-    """The rows whose customer's id begins with the text, as far as one sees it; none for a text of which one sees
-    nothing.
+    """The rows whose customer's id begins with the text, as far as one sees it, a phone in any writing; none for a text
+    of which one sees nothing.
     """
-    return Q(customer_key__startswith=customer_key(Value(text))) if not is_empty(text) else Q(pk__in=[])
+    if is_empty(text):
+        return Q(pk__in=[])
+    begins = Q(customer_key__startswith=customer_key(Value(text)))
+    if phone := phone_beginning(text, settings.PHONE_REGION):
+        begins |= Q(customer_key__startswith=phone)
+    return begins
 
 
 def customer_key_sql(column: str) -> str:

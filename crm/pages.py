@@ -9,6 +9,7 @@ from copy import copy
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from django.contrib.messages.storage import default_storage
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
@@ -73,6 +74,12 @@ def opens(request: HttpRequest, path: str) -> bool:
     parts = urlsplit(path)
     asked = copy(request)
     asked.method, asked.path, asked.path_info, asked.GET = "GET", parts.path, parts.path, QueryDict(parts.query)
+    asked.POST = QueryDict()
+    asked.META = {key: value for key, value in request.META.items() if not key.startswith("HTTP_HX_")}
+    asked.META["REQUEST_METHOD"] = "GET"
+    asked.__dict__.pop("headers", None)
+    asked.htmx = HtmxDetails(asked)  # type: ignore[attr-defined]
+    asked._messages = default_storage(asked)  # type: ignore[attr-defined]
     try:
         match = asked.resolver_match = resolve(parts.path)
         return match.func(asked, *match.args, **match.kwargs).status_code < 400

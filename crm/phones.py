@@ -27,7 +27,11 @@ _DATE = re.compile(
     r"(?:(?:19|20)\d\d([-./ ])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:19|20)?\d\d|\d{1,2} \d{1,2} (?:19|20)\d\d)"
     r"(?:[T ,]+[\d:.]+)?"
 )
-_WRITTEN_AS_PHONE = re.compile(r"[+(]?[\d (][\d\s().-]{6,}", re.ASCII)
+# "+62 812-3456-7801", "(0812) 34567801", "0812.3456.7801". A last group of one or two digits is a counter.
+_WRITTEN_AS_PHONE = re.compile(
+    r"(?:\+?\d{1,3}[ .-]{1,2})?(?:\(\d{2,4}\)[ .-]{0,2}\d{3,}|\+?\d{3,})(?:[ .-]{1,2}\d{3,})*", re.ASCII
+)
+_BEGINNING = re.compile(r"\+?\d[\d .-]{2,}", re.ASCII)
 _DECIMAL = re.compile(r"(\+?\d+)[.,](\d{1,2})")
 # "1. 0812…", "2) 0812…", "(3) 0812…": the place in a list. "(21) 5551234" is an area code.
 _PLACE_IN_LIST = re.compile(r"[1-9]\d{0,2}(?:\.\s+|\.?\)\s*)|\([1-9]\d{0,2}\)\s*(?=[+0]\D*(?:\d\D*){8})")
@@ -59,24 +63,39 @@ def phone_key(text: str, region: str = "ID") -> str | None:
 
 
 def id_as_phone(customer_id: str, region: str = "ID") -> str | None:
-    """The key of a customer id that reads as a phone: nothing but a number as phones are written, and one that is in
-    use. Numbers of other kinds, such as 12345678, are ids.
+    """The key of a customer id that reads as a phone: nothing but a number, grouped as phones are, with its country
+    code or the 0 before it, and one that is in use. Numbers of other kinds, such as 12345678 or 0031234567, are ids.
 
-    A mobile number without its first 0 is one: spreadsheets take it off.
+    A mobile number of ten digits and more without its first 0 is one: spreadsheets take it off.
     """
     country, mobile = _mobile_shape(region)
-    text = customer_id
-    if not text.isascii():
-        text = _to_ascii(text)
+    text = customer_id if customer_id.isascii() else _to_ascii(customer_id)
     text = text.strip().removeprefix("https://wa.me/")
     if not _WRITTEN_AS_PHONE.fullmatch(text):
         return None
-    if plain := mobile.fullmatch(text.translate(_SOFT)):
-        return country + plain[1]
-    if not text.lstrip("( ").startswith(("+", "0", country[1:] or "+")):
+    digits, code = _digits(text), country[1:] or str(phonenumbers.country_code_for_region(region))
+    plain = mobile.fullmatch(digits)
+    if text.startswith("+"):
+        key = f"+{digits}"
+    elif digits.startswith(f"00{code}"):
+        key = f"+{digits[2:]}"
+    elif digits.startswith("0") or (plain and (digits.startswith(code) or len(digits) >= MIN_BARE_DIGITS + 1)):
+        key = f"+{code}{plain[1] if plain else digits[1:]}"
+    else:
         return None
-    key = phone_key(text, region)
-    return key if key and phonenumbers.is_valid_number(phonenumbers.parse(key)) else None
+    if key != phone_key(text, region):
+        return None
+    return key if plain or phonenumbers.is_valid_number(phonenumbers.parse(key)) else None
+
+
+def phone_beginning(text: str, region: str = "ID") -> str | None:
+    """What the key of a phone begins with whose first digits are the text: 0812 is +62812."""
+    if not _BEGINNING.fullmatch(text.strip()):
+        return None
+    digits, code = _digits(text), str(phonenumbers.country_code_for_region(region))
+    if digits.startswith("0"):
+        return f"+{code}{digits[1:]}"
+    return f"+{digits}" if text.strip().startswith("+") or digits.startswith(code) else None
 
 
 def plain_mobile(region: str) -> tuple[str, str, str]:

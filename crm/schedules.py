@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -118,35 +119,37 @@ def failures() -> list[Failure]:
     """Of those scheduled tasks whose last run failed; of what runs all the time, if none has succeeded for a while;
     and of those that began and have not come to an end, because their workers die of them.
     """
-    from django_q.models import Task
+    from django_q.models import Schedule, Task
 
-    named = {each.task: each for each in SCHEDULES}
-    last = Task.objects.filter(func__in=named).order_by("func", "-stopped").distinct("func").defer("args", "kwargs")
-    failed = {run.func: run for run in last if not run.success}
-    often = [task for task in failed if isinstance(named[task], Every)]
+    last = Task.objects.filter(func=OuterRef("func")).order_by("-stopped")
+    long_ago = Task.objects.filter(stopped__lt=timezone.now() - UNENDED).order_by("-stopped")
+    schedules = Schedule.objects.filter(name__in=[each.name for each in SCHEDULES]).annotate(
+        **{f"last_{field}": Subquery(last.values(field)[:1]) for field in ("stopped", "success", "result")},
+        another=Subquery(long_ago.values("stopped")[:1]),
+    )
+    found = {
+        each.func: Failure(each.name, each.func, each.last_stopped, str(each.last_result or ""))
+        for each in schedules
+        if each.last_success is False
+    }
+    often = [each.func for each in schedules if each.func in found and each.schedule_type == Every.kind]
     if often:
         well = Task.objects.filter(func__in=often, success=True, stopped__gt=timezone.now() - FORGIVEN)
         for task in set(well.values_list("func", flat=True)):
-            del failed[task]
-    ended_badly = [Failure(named[task].name, task, run.stopped, str(run.result or "")) for task, run in failed.items()]
-    return ended_badly + _unended({run.func: run.stopped for run in last})
+            del found[task]
+    return [*found.values(), *(unended for each in schedules if (unended := _unended(each)))]
 
 
-def _unended(ended: dict[str, datetime]) -> list[Failure]:
-    """`ended` is when each task ended last. A cluster that was off has begun nothing: another task has ended since."""
-    from django_q.models import Schedule, Task
-
-    unended = []
-    for schedule in Schedule.objects.filter(name__in=[each.name for each in SCHEDULES], task__gt=""):
-        daily = schedule.schedule_type == Daily.kind
-        began = schedule.next_run - timedelta(days=1) if daily else ended.get(schedule.func)
-        if began is None or (daily and ended.get(schedule.func, began) > began):
-            continue
-        if Task.objects.filter(stopped__gt=began, stopped__lt=timezone.now() - UNENDED).exists():
-            unended.append(
-                Failure(schedule.name, schedule.func, began, str(_("It began, and has not come to an end.")))
-            )
-    return unended
+def _unended(schedule: Any) -> Failure | None:
+    """If its run began an hour ago and has not ended. A cluster that was off has begun nothing: `another` task has
+    ended since.
+    """
+    daily = schedule.schedule_type == Daily.kind
+    began = schedule.next_run - timedelta(days=1) if daily else schedule.last_stopped
+    has_ended = daily and schedule.last_stopped and schedule.last_stopped > began
+    if not schedule.task or began is None or has_ended or not schedule.another or schedule.another <= began:
+        return None
+    return Failure(schedule.name, schedule.func, began, str(_("It began, and has not come to an end.")))
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from crm.distribution.conflict_log import RESOLUTIONS, Conflict, ConflictQuerySe
 from crm.distribution.filters import StrictFilter, by_day
 from crm.distribution.operations import operation_name
 from crm.identity import customer_key, is_empty
-from crm.phones import phone_key
+from crm.phones import phone_beginning, phone_key
 from crm.products.models import Product
 from crm.registry import modules
 
@@ -100,6 +100,8 @@ class ConflictFilter(StrictFilter):
             return conflicts.none()
         key = customer_key(Value(text))
         found = Q(key__contains=key) | Q(reservation__customer_key__startswith=key)
+        if phone := phone_beginning(text, settings.PHONE_REGION):
+            found |= Q(key__startswith=phone) | Q(reservation__customer_key__startswith=phone)
         if phone := phone_key(text, settings.PHONE_REGION):
             found |= Q(reservation__phone_key=phone)
         return conflicts.alias(key=customer_key()).filter(found)

@@ -770,7 +770,7 @@ def test_the_preview_says_whose_customers_are_in_the_file(module, make, admin, s
     release_reservations(reservations=Reservation.objects.filter(pk=ended.pk), by=admin)
 
     class Reader:
-        blank, width, fraction = 0, 2, 1.0
+        blank, above_header, hidden, width, fraction, notes = 0, 0, 0, 2, 1.0, ()
 
         def __iter__(self):
             rows = [("a1 ", None), ("A2", "+6281244129545"), ("A3", None), ("A4", None), ("A1", None)]

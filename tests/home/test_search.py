@@ -71,6 +71,13 @@ def test_what_is_not_there_is_not_found(admin, customers, text):
     assert "Nobody found" in browser_of(admin).get(URL, {"q": text}).content.decode()
 
 
+def test_who_is_only_a_phone_is_found_by_its_first_digits(admin):
+    record = factories_of(next(iter(modules()))).record(customer_id="+6281244129545", phone="", phone_key=None)
+    for text in ("0812441", "62812441", "+62 812-441", "0812 4412 9545"):
+        assert record.get_absolute_url() in browser_of(admin).get(URL, {"q": text}).content.decode(), text
+    assert "Nobody found" in browser_of(admin).get(URL, {"q": "812441"}).content.decode()
+
+
 def test_what_nobody_sees_finds_nobody(admin, customers):
     desk = browser_of(admin)
     assert "Budi Santoso" not in desk.get(URL, {"q": "\u200b\u2060"}).content.decode()

@@ -57,8 +57,9 @@ def read_head(path: Path, encoding: str, damaged: bool) -> str:
     decoder = codecs.getincrementaldecoder(encoding)(_error_handler(encoding, damaged))
     try:
         text = decoder.decode(content).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise _wrong_encoding(encoding, 1 + content[: error.start].count(b"\n")) from error
+    except UnicodeError as error:
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0  # without the mark that UTF-16 begins with
+        raise _wrong_encoding(encoding, 1 + content[:start].count(b"\n")) from error
     is_cut = len(content) == HEAD_BYTES and "\n" in text
     return text[: text.rindex("\n") + 1] if is_cut else text
 
@@ -183,7 +184,7 @@ class DelimitedRows:
                         self._look_at_long_row(record, first_line, reader.line_num)
                     self._lines_of_row.clear()
                     if self._wrapped and len(record) == 1:
-                        record = next(csv.reader(record, delimiter=self._delimiter), record)
+                        record = self._unwrapped(record)
                     text = "".join(record)
                     if REPLACEMENT in text and self._damaged:
                         self._damaged_lines.add(str(first_line))
@@ -192,8 +193,16 @@ class DelimitedRows:
                     first_line = reader.line_num + 1
             except csv.Error as error:
                 raise _endless_cell(first_line, self._limits.max_cell_characters) from error
-            except UnicodeDecodeError as error:
+            except UnicodeError as error:
                 raise _wrong_encoding(self._encoding, reader.line_num + 1) from error
+
+    def _unwrapped(self, record: list[str]) -> list[str]:
+        """The cells of a wrapped line; one that is no such line stays as it is."""
+        try:
+            rows = list(csv.reader(record, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return record
+        return rows[0] if len(rows) == 1 else record
 
     def _lines(self, stream: TextIO) -> Iterator[str]:
         for line in chain([stream.readline().removeprefix("\ufeff")], stream):
@@ -206,19 +215,14 @@ class DelimitedRows:
 
     def _look_at_long_row(self, record: list[str], first: int, last: int) -> None:
         """A stray quotation mark makes one row of several lines. Raises UnreadableFile where that can be seen: another
-        stands within a cell, or a whole line of the table is inside one.
+        stands within a cell. Else a cell that may hold lines of the table is only said.
         """
         try:
             list(csv.reader(self._lines_of_row, delimiter=self._delimiter, strict=True))
         except csv.Error as error:
             raise _swallowed_lines(first, last) from error
-        for cell in record:
-            inner = cell.splitlines()
-            if len(record) > 2 and any(line.count(self._delimiter) == len(record) - 1 for line in inner[1:-1]):
-                raise _swallowed_lines(first, last)
-            if len(inner) > 1 and self._delimiter in cell:
-                self._long_rows.add(f"{first}–{last}")
-                return
+        if any("\n" in cell and self._delimiter in cell for cell in record):
+            self._long_rows.add(f"{first}–{last}")
 
 
 class Places:

@@ -14,7 +14,8 @@ HEAD_ROWS = 100
 _MIN_FILLED_SHARE = 0.6
 _MOST_ROWS_ABOVE = 3
 """Above a header that is known by its words: rows as full as data, such as the names of groups of columns. Titles,
-which fill few columns, are not counted."""
+which fill few columns, are counted apart."""
+_MOST_TITLES = 10
 
 _DATA = re.compile(r"[+(]?\d[\d\s.,:/()-]{4,}|\S*://\S+|[^\s@]+@[^\s@]+\.\w+|wa\.me/\S+", re.IGNORECASE)
 
@@ -80,11 +81,13 @@ def find_header_row(head: Sequence[NumberedRow]) -> int:
     headers are: under a row of data there is none.
     """
     widest = max(_filled(cells) for _, cells in head)
-    above = 0
+    above = titles = 0
+    most_titles = _MOST_TITLES if widest > 1 else _MOST_ROWS_ABOVE
     for place, (_number, cells) in enumerate(head):
         if count_known(cells) >= min(2, widest):
             return _lowest_of(head[place:])
-        if _is_title(cells, widest):
+        if _is_title(cells, widest) and titles < most_titles:
+            titles += 1
             continue
         above += 1
         if widest == 1 or above > _MOST_ROWS_ABOVE or _has_data(cells):

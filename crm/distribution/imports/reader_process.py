@@ -179,7 +179,7 @@ def _inspect_text(path: Path, override: dict[str, Any], limits: Limits, *, is_na
     message = {"layout": layout, "sheets": [], **_columns(found), "notes": []}
     if damaged or encoding in ENCODINGS_GUESSED:
         message["letters"] = _rows_with_letters(rows, found, limits)
-        if not damaged and not override.get("encoding"):
+        if not damaged and encoding == find_encoding(path):
             message["notes"].append(GUESSED.format(ENCODINGS[encoding]))
     return message
 

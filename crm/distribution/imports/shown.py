@@ -5,9 +5,9 @@ Read from the parts of the workbook themselves, and only where one of these occu
 """
 
 import re
-import struct
 import sys
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +18,12 @@ from xml.etree import ElementTree
 
 import xlrd
 
+from crm.distribution.imports.contract import UnreadableFile
+from crm.distribution.imports.sniffing import DAMAGED
+
 CHUNK_BYTES = 1024**2
+MOST_ROW_BYTES = 16 * 1024**2
+"""What is longer and has no end is no row: links, or what is drawn on the sheet."""
 OVERLAP_BYTES = 200
 
 
@@ -72,13 +77,28 @@ def seen_in(path: Path, sheet: str) -> Seen:
     return _of_xlsx(archive, sheet)
 
 
+def may_hide_rows(path: Path, sheet: str) -> bool:
+    """Quicker than to look at each row."""
+    if not zipfile.is_zipfile(path):
+        return any(row.is_hidden for row in _of_xls(path, sheet))
+    archive = zipfile.ZipFile(path)
+    if "content.xml" in archive.namelist():
+        return _occurs(archive, "content.xml", [b'table:visibility="'])
+    part = _part_of(archive, sheet)
+    return part is not None and _occurs(archive, part, [b' hidden="'])
+
+
 # --- XLSX --------------------------------------------------------------------------------------------------
 
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?row>)", re.DOTALL)
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>(.*?)</(?:\w+:)?v>", re.DOTALL)
-_HAS_VALUE = re.compile(rb"<(?:\w+:)?(?:v|is)\b")
+_HAS_VALUE = re.compile(rb"<(?:\w+:)?(?:v\b[^>]*>[^<]|is\b)")
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
+_UNFINISHED = re.compile(
+    rb"<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\b[^>]*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*"
+    rb"</(?:\w+:)?c>"
+)
 _HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
 _ATTRIBUTE = re.compile(rb"\b([rst])=\"([^\"]*)\"")
 
@@ -131,13 +151,15 @@ def _number_formats(archive: zipfile.ZipFile) -> dict[bytes, str]:
 
 
 def _rows_of_xlsx(archive: zipfile.ZipFile, part: str, formats: dict[bytes, str], counts: Counts) -> Iterator[SeenRow]:
+    styles = [b's="%s"' % style for style in formats]
     number = 0
-    for attributes, body in _matches(archive, part, _ROW):
+    for attributes, body in _matches(archive, part, _ROW, (b"</row>", b":row>")):
         own = dict(_ATTRIBUTE.findall(attributes))
-        number = int(own[b"r"]) if own.get(b"r", b"").isdigit() else number + 1
+        place = own.get(b"r", b"")
+        number = int(place) if place.isdigit() and len(place) < 8 else number + 1
         texts: dict[int, str] = {}
         column = -1
-        if body and (b't="e"' in body or _FORMULA.search(body) or (formats and b's="' in body)):
+        if body and (b't="e"' in body or any(mark in body for mark in styles) or _UNFINISHED.search(body)):
             for cell, content in _CELL.findall(body):
                 has = dict(_ATTRIBUTE.findall(cell))
                 letters = has.get(b"r", b"").rstrip(b"0123456789").decode()
@@ -150,7 +172,7 @@ def _rows_of_xlsx(archive: zipfile.ZipFile, part: str, formats: dict[bytes, str]
                     text = _shown_value(formats[has[b"s"]], value[1])
                     if text is not None:
                         texts[column] = text
-                elif _FORMULA.search(content) and not _HAS_VALUE.search(content):
+                elif _FORMULA.search(content) and not _HAS_VALUE.search(content) and has.get(b"t") != b"str":
                     counts.unfinished[letters or "?"] += 1
         is_hidden = _HIDDEN.search(attributes) is not None
         if is_hidden or texts:
@@ -179,7 +201,10 @@ def shown_number(code: str, value: int) -> str | None:
     """How a whole number that is not negative looks in that number format, where it is made of digits and of text
     around them: 000000, "ID-"0000, 0000-0000-0000. None for other formats: decimals, thousands, dates, percentages.
     """
-    section = re.split(r';(?=(?:[^"]*"[^"]*")*[^"]*$)', code)[0]
+    sections = re.split(r';(?=(?:[^"]*"[^"]*")*[^"]*$)', code)
+    if re.search(r"\[[<>=]", code):
+        return None
+    section = sections[2] if value == 0 and len(sections) > 2 else sections[0]
     parts: list[tuple[str, str]] = []
     for quoted, escaped, digit, literal, other in _TOKEN.findall(section):
         if other or (literal and literal in ".:"):
@@ -206,17 +231,22 @@ def shown_number(code: str, value: int) -> str | None:
 
 # --- ODS ---------------------------------------------------------------------------------------------------
 
-_ODS = re.compile(rb"<table:table\s([^>]*)>|<table:table-row\b([^>]*?)(?:/>|>(.*?)</table:table-row>)", re.DOTALL)
+_ODS = re.compile(
+    rb"<table:table\s([^>]*)>|<table:table-row(?=[\s/>])([^>]*?)(?:/>|>(.*?)</table:table-row>)", re.DOTALL
+)
 _ODS_NAME = re.compile(rb"\btable:name=\"([^\"]*)\"")
 _ODS_CELL = re.compile(
-    rb"<table:(?:covered-)?table-cell\b([^>]*?)(?:/>|>(.*?)</table:(?:covered-)?table-cell>)", re.DOTALL
+    rb"<table:(?:covered-)?table-cell(?=[\s/>])([^>]*?)(?:/>|>(.*?)</table:(?:covered-)?table-cell>)", re.DOTALL
 )
 _ODS_TEXT = re.compile(rb"<text:p\b[^>]*>(.*?)</text:p>", re.DOTALL)
 _ODS_REPEATED = re.compile(rb"number-(?:rows|columns)-repeated=\"(\d+)\"")
 _ODS_VALUE = re.compile(rb"office:value=\"([^\"]*)\"")
 _ODS_HIDDEN = re.compile(rb"table:visibility=\"(?:filter|collapse)\"")
 _ODS_ERROR = b'calcext:value-type="error"'
+_ODS_COMMENT = re.compile(rb"<office:annotation\b.*?</office:annotation>", re.DOTALL)
 _TAG = re.compile(rb"<[^>]*>")
+MOST_REPEATED = 200
+"""Cells in a row that are the same and are looked at."""
 
 
 def _of_ods(archive: zipfile.ZipFile, sheet: str) -> Seen:
@@ -229,7 +259,7 @@ def _of_ods(archive: zipfile.ZipFile, sheet: str) -> Seen:
 
 def _rows_of_ods(archive: zipfile.ZipFile, sheet: str, counts: Counts) -> Iterator[SeenRow]:
     here, number = False, 0
-    for table, attributes, body in _matches(archive, "content.xml", _ODS):
+    for table, attributes, body in _matches(archive, "content.xml", _ODS, (b"</table:table-row>",)):
         if table:
             name = _ODS_NAME.search(table)
             here, number = bool(name and unescape(name[1].decode()) == sheet), 0
@@ -251,8 +281,8 @@ def _texts_of_ods(body: bytes, counts: Counts) -> Iterator[tuple[int, str]]:
     for attributes, content in _ODS_CELL.findall(body):
         repeated = _ODS_REPEATED.search(attributes)
         times = int(repeated[1]) if repeated else 1
-        found = _ODS_TEXT.search(content)
-        if found and times < OVERLAP_BYTES:
+        found = _ODS_TEXT.search(_ODS_COMMENT.sub(b"", content) if b"<office:annotation" in content else content)
+        if found and times < MOST_REPEATED:
             text = unescape(_TAG.sub(b"", found[1]).decode())
             is_error = _ODS_ERROR in attributes
             if is_error:
@@ -279,14 +309,12 @@ def _of_xls(path: Path, sheet: str) -> Seen:
     try:
         book = xlrd.open_workbook(file_contents=path.read_bytes(), formatting_info=True, logfile=sys.stderr)
         rows = list(_rows_of_xls(book, book.sheet_by_name(sheet), counts := Counts()))
-    except _NOT_FOR_XLRD as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is: another reader understands the workbook)
         print(repr(error), file=sys.stderr)
         return Seen(counts=Counts(formats_are_unknown=True))
     return Seen(rows, counts)
-
-
-_NOT_FOR_XLRD = (xlrd.XLRDError, struct.error, LookupError, ValueError, TypeError, AttributeError, AssertionError)
-"""What it raises for a workbook that it does not understand, though another reader does."""
 
 
 def _rows_of_xls(book: Any, sheet: Any, counts: Counts) -> Iterator[SeenRow]:
@@ -314,23 +342,33 @@ def _rows_of_xls(book: Any, sheet: Any, counts: Counts) -> Iterator[SeenRow]:
 
 def _occurs(archive: zipfile.ZipFile, part: str, marks: list[bytes]) -> bool:
     before = b""
-    with archive.open(part) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            text = before + chunk
-            if any(mark in text for mark in marks):
-                return True
-            before = chunk[-OVERLAP_BYTES:]
+    for chunk in _chunks(archive, part):
+        text = before + chunk
+        if any(mark in text for mark in marks):
+            return True
+        before = chunk[-OVERLAP_BYTES:]
     return False
 
 
-def _matches(archive: zipfile.ZipFile, part: str, pattern: re.Pattern[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """What the pattern finds in the part, which is not held as a whole."""
+def _matches(
+    archive: zipfile.ZipFile, part: str, pattern: re.Pattern[bytes], ends: tuple[bytes, ...]
+) -> Iterator[tuple[bytes, ...]]:
+    """What the pattern finds in the part, which is not held as a whole. Only what has its end is looked at: to look for
+    ends that are not there would take for ever.
+    """
     rest = b""
-    with archive.open(part) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            rest += chunk
-            end = 0
-            for match in pattern.finditer(rest):
-                yield tuple(group or b"" for group in match.groups())
-                end = match.end()
-            rest = rest[end:]
+    for chunk in _chunks(archive, part):
+        rest += chunk
+        end = max(rest.rfind(each) + len(each) if each in rest else 0 for each in ends)
+        for match in pattern.finditer(rest, 0, end):
+            yield tuple(group or b"" for group in match.groups())
+        rest = rest[end:] if len(rest) - end < MOST_ROW_BYTES else rest[-OVERLAP_BYTES:]
+
+
+def _chunks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    try:
+        with archive.open(part) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise UnreadableFile(DAMAGED, repr(error)) from error

@@ -16,7 +16,7 @@ from python_calamine import (
 )
 
 from crm.distribution.imports.contract import Limits, UnreadableFile
-from crm.distribution.imports.shown import Seen, seen_in
+from crm.distribution.imports.shown import Seen, may_hide_rows, seen_in
 from crm.distribution.imports.sniffing import DAMAGED, PROTECTED, unpacked_bytes
 
 # The first sheet with this many rows and two columns is a list; a smaller one may be a cover page.
@@ -137,9 +137,10 @@ class SheetRows:
 
     def count_hidden(self, above: int) -> int:
         """The rows under that one that are hidden and not blank."""
-        if not any(row.is_hidden for row in seen_in(self._path, self.name)):
+        if not may_hide_rows(self._path, self.name):
             return 0
-        return sum(self.row_is_hidden and any(cells) for number, cells in self if number > above)
+        hidden = (cells for number, cells in self if self.row_is_hidden and number > above)
+        return sum(any(map(str.strip, cells)) for cells in hidden)
 
     def fraction_read(self) -> float:
         return min(self._rows_read / max(self.height, 1), 1.0)

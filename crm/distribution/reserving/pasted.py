@@ -36,7 +36,8 @@ def entries_of_text(text: str) -> list[Entry]:
     """One for each line that is not blank. A first line that names the columns is none of them: it says where the
     customer id and the phone stand, which else are the first and the second.
     """
-    best, _wrapped = find_delimiter(text)
+    found, _wrapped = find_delimiter(text)
+    best = found if found in _SEPARATORS else ""
     lines = enumerate(text.splitlines(), start=1)
     rows = [Row(number, _cells_of(line, best + _SEPARATORS), None) for number, line in lines if line.strip()]
     columns: tuple[int | None, int | None] = (0, 1)

@@ -29,6 +29,7 @@ def numbered(*rows):
         ([("Daftar ID VIP",), ("member",), ("sari",)], 2),
         ([("Daftar ID VIP",), (), ("Member aktif saja",), ("member",), ("sari",)], 4),
         ([("budi01",), ("member",), ("sari",)], 1),
+        ([*[("budi santoso",)] * 40, ("member",), ("sari",)], 1),
         ([*[(f"08123456780{n}", f"Budi {n}") for n in range(9)], ("hp", "nama"), ("081234567999", "X")], 0),
         ([("081234567801", "Budi"), ("hp", "nama"), ("081234567999", "X")], 0),
         ([("Kode", "Orang", "Kota"), *[("a", "b", "c")] * 4, ("user", "nama", "hp"), ("x", "y", "z")], 1),

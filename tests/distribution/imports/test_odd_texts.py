@@ -64,7 +64,7 @@ def test_a_text_of_another_place_is_read_when_its_encoding_is_chosen(tmp_path, e
     assert [row.row_number for row in guessed.letters] == [52], "the row in which one sees it"
     chosen = inspect(path, encoding=encoding)
     assert chosen.letters[0].cells[1] == name
-    assert not chosen.notes
+    assert bool(chosen.notes) == (encoding == "cp1252"), "it says so as long as it may be a guess"
 
 
 QUOTED = {
@@ -119,8 +119,8 @@ def test_the_names_of_the_header_say_more_than_the_commas_in_names(tmp_path, tex
     [
         ('u1,"Ani,0812\nu2,Beni,0813\nu3,"Cici,0814\n', "line 2 closes only in line 4"),
         ('u1,"Ani,0812\nu2,"Beni,0813\n', "line 2 closes only in line 3"),
-        ('u1,"Ani,0812\nu2,Beni,0813\nu3,Cici",0814\n', "line 2 closes only in line 4"),
-        ('u0,Z,1\n"u1,Ani,0812\nu2,Beni,0813\nu3,Cici",x,0814\n', "line 3 closes only in line 5"),
+        ('u1,"Ani",0812\nu2,"Beni,0813\nu3,Cici" ,0814\n', "line 3 closes only in line 4"),
+        ('u0,Z,1\n"u1,Ani,0812\nu2",Beni "B",0813\nu3,"Cici\n"x,0814\n', "line 5 closes only in line 6"),
         ('u1,Ani "A",0812\nu2,"B,08\nu3,C" X,09\n', "line 3 closes only in line 4"),
         (
             'u1,"Ani,0812\nu2,B,0813\n' + "".join(f"v{n},C,08\n" for n in range(50)) + 'u3,"D,1\n',
@@ -139,6 +139,32 @@ def test_line_ends_in_a_cell_are_kept_and_said_where_they_may_be_a_mistake(tmp_p
     assert [cells[1] for cells in cells_of(path)] == ["Ani\nSolo", "Jl. A,\nSolo", "C"]
     [note] = notes_of(path)
     assert "Lines: 4–5." in note
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        'u1,"Ani,0812\nu2,Beni,0813\nu3,Cici",0814\n',
+        'u1,Budi,"Jl. A\nRT 1, RW 2, Kel. X\nJakarta"\n',
+    ],
+)
+def test_a_cell_that_may_hold_lines_of_the_table_is_said_and_not_refused(tmp_path, rows):
+    path = write(tmp_path, "list.csv", HEADER + rows + "u9,Z,0815\n")
+    assert len(cells_of(path)) == 2
+    [note] = notes_of(path)
+    assert "Lines: 2–4." in note
+
+
+def test_a_wrapped_file_with_a_line_that_is_none_is_read(tmp_path):
+    lines = "".join(f'"u{number};Budi;081"\n' for number in range(150))
+    path = write(tmp_path, "list.csv", '"Username;Nama;HP"\n' + lines + '"x; ""y\nz;"\n')
+    assert len(cells_of(path)) == 151
+
+
+def test_an_encoding_that_does_not_fit_is_refused_with_a_word(tmp_path):
+    path = write(tmp_path, "list.csv", HEADER + "u1,Müller,0812\n")
+    with pytest.raises(UnreadableFile, match="not valid UTF-16"):
+        inspect(path, encoding="utf-16")
 
 
 def test_a_file_of_no_trouble_has_no_notes(tmp_path):

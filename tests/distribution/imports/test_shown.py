@@ -1,12 +1,13 @@
 """What a person sees in a sheet is what is read: leading zeros, errors, hidden rows, formulas without a result."""
 
 import io
+import time
 
 import pytest
 import xlsxwriter
 
 from crm.distribution.imports.reading import read_rows
-from crm.distribution.imports.shown import shown_number
+from crm.distribution.imports.shown import seen_in, shown_number
 
 from .building import ods, ods_row, ods_text, with_replaced_part, write, xlsx
 from .reading_helpers import cells_of, inspect
@@ -123,6 +124,7 @@ def test_errors_keep_their_text_and_formulas_without_a_result_are_counted(tmp_pa
                 '<c r="B3" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="C3"><f t="shared" si="0"/></c>',
                 '<c r="B4" t="str"><f>D4</f><v></v></c><c r="C4"><f>D4</f><v>5</v></c>',
                 '<c t="e"><v>#REF!</v></c><c><v>7</v></c>',
+                '<c r="B6"><f>D4</f><v/></c><c r="C6"><f>D4</f><v></v></c>',
             ],
             1,
         )
@@ -131,9 +133,10 @@ def test_errors_keep_their_text_and_formulas_without_a_result_are_counted(tmp_pa
     sheet = f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'.encode()
     path = write(tmp_path, "a.xlsx", with_replaced_part(xlsx({"A": [["x"]]}), "xl/worksheets/sheet1.xml", sheet))
     cells, notes, _hidden = read(path, header_row=1)
-    assert [row[1:] for row in cells] == [["#N/A", ""], ["#DIV/0!", ""], ["", "5"], ["#REF!", "7"]]
+    assert [row[1:] for row in cells] == [["#N/A", ""], ["#DIV/0!", ""], ["", "5"], ["#REF!", "7"], ["", ""]]
     assert notes[0] == "Cells that hold an error, such as #N/A, are kept as that text: 3."
-    assert notes[1].startswith("Formulas in column C whose result is not stored: 2.")
+    assert notes[1].startswith("Formulas in column B whose result is not stored: 1.")
+    assert notes[2].startswith("Formulas in column C whose result is not stored: 3.")
 
 
 def test_of_another_prefix_for_its_elements_a_workbook_reads_the_same(tmp_path):
@@ -186,3 +189,31 @@ def test_an_ods_shows_its_numbers_too(tmp_path):
         ["u9", "", ""],
     ]
     assert hidden == 1
+
+
+def test_an_ods_with_groups_of_rows_and_comments_keeps_its_place(tmp_path):
+    def number(value, text, more=""):
+        cell = f'<table:table-cell office:value-type="float" office:value="{value}">'
+        return f"{cell}{more}<text:p>{text}</text:p></table:table-cell>"
+
+    comment = "<office:annotation><text:p>ask him 0007</text:p></office:annotation>"
+    grouped = ods_row(number(1, "0001"), repeated=3)
+    grouped = grouped.replace("<table:table-row ", '<table:table-row table:visibility="collapse" ')
+    rows = ods_row(ods_text("Username"))
+    rows += f"<table:table-row-group>{grouped}{ods_row(number(2, '0002'))}</table:table-row-group>"
+    rows += ods_row(number(3, "0003", comment))
+    content = ods(f'<table:shapes number:min-integer-digits="4"/>{rows}')
+    cells, _notes, hidden = read(write(tmp_path, "a.ods", content))
+    assert [row[0] for row in cells] == ["0001", "0001", "0001", "0002", "0003"]
+    assert hidden == 3
+
+
+@pytest.mark.parametrize("end", [b"<row r='2'>" * 40_000, b"<hyperlink ref='A1'/>" * 400_000], ids=["rows", "links"])
+def test_a_sheet_without_ends_is_looked_at_in_time(tmp_path, end):
+    main = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    cells = b'<row r="1" hidden="1"><c r="A1"><v>1</v></c></row>'
+    sheet = b'<worksheet xmlns="' + main + b'"><sheetData>' + cells + b"</sheetData>" + end + b"</worksheet>"
+    path = write(tmp_path, "a.xlsx", with_replaced_part(xlsx({"A": [["x"]]}), "xl/worksheets/sheet1.xml", sheet))
+    began = time.process_time()
+    assert [row.number for row in seen_in(path, "A")] == [1]
+    assert time.process_time() - began < 5
