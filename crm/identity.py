@@ -67,15 +67,15 @@ def _text(function: str, *arguments: Expression | F) -> Func:
     return Func(*arguments, function=function, output_field=TextField())
 
 
-def key_begins_with(text: str) -> Q:
+def key_begins_with(text: str, field: str = "customer_key") -> Q:
     """The rows whose customer's id begins with the text, as far as one sees it, a phone in any writing; none for a text
-    of which one sees nothing.
+    of which one sees nothing. `field` has the key.
     """
     if is_empty(text):
         return Q(pk__in=[])
-    begins = Q(customer_key__startswith=customer_key(Value(text)))
+    begins = Q(**{f"{field}__startswith": customer_key(Value(text))})
     if phone := phone_beginning(text, settings.PHONE_REGION):
-        begins |= Q(customer_key__startswith=phone)
+        begins |= Q(**{f"{field}__startswith": phone})
     return begins
 
 

@@ -14,8 +14,8 @@ from crm.accounts.models import Role, User
 from crm.distribution.conflict_log import RESOLUTIONS, Conflict, ConflictQuerySet
 from crm.distribution.filters import StrictFilter, by_day
 from crm.distribution.operations import operation_name
-from crm.identity import customer_key, is_empty
-from crm.phones import phone_beginning, phone_key
+from crm.identity import customer_key, is_empty, key_begins_with
+from crm.phones import phone_key
 from crm.products.models import Product
 from crm.registry import modules
 
@@ -98,10 +98,8 @@ class ConflictFilter(StrictFilter):
         """
         if is_empty(text):
             return conflicts.none()
-        key = customer_key(Value(text))
-        found = Q(key__contains=key) | Q(reservation__customer_key__startswith=key)
-        if phone := phone_beginning(text, settings.PHONE_REGION):
-            found |= Q(key__startswith=phone) | Q(reservation__customer_key__startswith=phone)
+        found = Q(key__contains=customer_key(Value(text))) | key_begins_with(text, "key")
+        found |= key_begins_with(text, "reservation__customer_key")
         if phone := phone_key(text, settings.PHONE_REGION):
             found |= Q(reservation__phone_key=phone)
         return conflicts.alias(key=customer_key()).filter(found)

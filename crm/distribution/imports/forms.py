@@ -13,9 +13,8 @@ from crm.distribution.imports.contract import CSV, ENCODINGS
 from crm.distribution.imports.models import NAME_MAX_LENGTH, Upload
 from crm.products.models import Product
 
-OFFERED_ENCODINGS = [
-    (key, label) for key, label in ENCODINGS.items() if not key.startswith("utf-") or key[4:] in ("8", "16")
-]
+# UTF-8 and UTF-16 are each offered once, however the file marks them.
+OFFERED_ENCODINGS = [each for each in ENCODINGS.items() if each[0] not in ("utf-8-sig", "utf-16-le", "utf-16-be")]
 DELIMITERS = [(",", _("Comma ,")), (";", _("Semicolon ;")), ("\t", _("Tab")), ("|", _("Bar |"))]
 
 
