@@ -31,13 +31,17 @@ def read_cells(rows: QuerySet, columns: Sequence[Column]) -> Iterator[list[Cell]
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """The lines of a CSV file, the mark of UTF-8 at the start, so that Excel reads it as such."""
+    """The lines of a CSV file, the mark of UTF-8 at the start, so that Excel reads it as such.
+
+    Every cell is quoted: a reader that splits at semicolons takes -1 and the cell after it for one, -1,"…", and what is
+    in quotation marks computes nothing.
+    """
 
     class Echo:
         def write(self, line: str) -> str:
             return line
 
-    writer = csv.writer(Echo())
+    writer = csv.writer(Echo(), quoting=csv.QUOTE_ALL)
     yield "\ufeff" + writer.writerow(map(neutral, header))
     for row in rows:
         yield writer.writerow([neutral(_text(cell)) for cell in row])

@@ -14,12 +14,14 @@ from crm.distribution.imports.contract import Limits
 from crm.distribution.imports.delimited import DelimitedRows
 
 CELLS = st.text(alphabet="=+-@;|,\t\n\r'\" a1\uff1d\uff0b", max_size=12)
-A_NUMBER = re.compile(r"[+-][\d ]*\d")
+A_NUMBER = re.compile(r"[+-][\d ]*\d\"*(?:,\".*)?")
 
 
 def is_formula(cell: str) -> bool:
-    """Digits after one sign, up to a separator, are none: what follows is a part of its own."""
-    text = cell.strip(' "\t\r\n')
+    """Digits after one sign, up to a separator, are none: what follows is a part of its own. Nor with more after them
+    that is in quotation marks.
+    """
+    text = cell.lstrip(' "\t\r\n').rstrip()
     first_part = re.split(r"[;|\t\r\n]", text)[0]
     return text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") and not A_NUMBER.fullmatch(first_part)
 
@@ -37,6 +39,8 @@ def test_what_computes_nothing_keeps_its_look(cell):
     assert neutral(cell) == cell
 
 
+@example(["-1", "1+cmd|' /C calc'!A0"])
+@example(["+62", ""])
 @given(st.lists(CELLS, min_size=2, max_size=4))
 def test_no_reader_finds_a_formula_in_a_line(cells):
     [_header, *lines] = csv_lines(["a"] * len(cells), [cells])

@@ -1,7 +1,6 @@
 """Uploading a list: choose the file, look at the preview, import it, see the result."""
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -13,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from crm.accounts.access import SignedInRequest, admin_page
 from crm.distribution.access import get_database_for, get_upload_for
+from crm.distribution.exports import csv_lines
 from crm.distribution.forms import OnceForm
-from crm.distribution.formulas import neutral
 from crm.distribution.imports.forms import ReadingForm, UploadForm
 from crm.distribution.imports.mapping import Mapping
 from crm.distribution.imports.models import Upload
@@ -140,17 +139,11 @@ def left_out(request: SignedInRequest, module: Module, pk: int) -> StreamingHttp
     """The rows that were not imported, as CSV: row number, reason, and the cells as they were."""
     upload = get_upload_for(request.user, module, pk)
 
-    class Echo:
-        def write(self, line: str) -> str:
-            return line
-
-    def lines() -> Iterator[str]:
-        writer = csv.writer(Echo())
-        yield "\ufeff" + writer.writerow([_("Row"), _("Reason"), *map(neutral, upload.headers)])
-        for row in upload.left_out.order_by("row_number").iterator():
-            yield writer.writerow([row.row_number, row.reason, *map(neutral, row.cells)])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    rows = upload.left_out.order_by("row_number").iterator()
+    lines = csv_lines(
+        [_("Row"), _("Reason"), *upload.headers], ([row.row_number, row.reason, *row.cells] for row in rows)
+    )
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="left-out-{upload.pk}.csv"'
     return response
 
