@@ -17,6 +17,7 @@ from crm.distribution.imports.models import LeftOutRow, State, Upload
 from crm.distribution.models import DATABASE_COUNTS, Status
 from crm.distribution.triggers import seal_of
 from crm.errors import Refused
+from crm.identity import customer_key_sql
 from crm.registry import Module, modules
 from crm.reservations.models import Reservation
 from crm.reservations.services import move_reservations, reject_reservations, release_reservations
@@ -81,20 +82,24 @@ def leave_with_one(order: str, ground: Ground, decided: Decided) -> None:
 
 
 # In the pool, and an earlier one of the customer is there, whatever has become of that meanwhile.
+# By what the ids say, not by the stored keys: those may be of an old rule.
 LATER = """
     SELECT r.id FROM {records} r
-    WHERE r.id = ANY(%(ids)s::bigint[]) AND r.status IN ('available', 'reserved') AND EXISTS (
-        SELECT 1 FROM {records} o
-        WHERE o.database_id = r.database_id AND o.customer_key = r.customer_key AND o.id < r.id FOR KEY SHARE
-    ) ORDER BY r.id
+    JOIN unnest(%(ids)s::bigint[], %(firsts)s::bigint[]) AS twice (id, first) ON twice.id = r.id
+    JOIN {records} o ON o.id = twice.first AND o.database_id = r.database_id AND {key_of_first} = {key}
+    WHERE r.status IN ('available', 'reserved') ORDER BY r.id FOR KEY SHARE OF o
 """
 
 
 def delete_later(ground: Ground, decided: Decided) -> None:
+    first_of = {(each.object, each.object_id): int(each.expected) for each in decided.rows}
     for module, ids in _records_of(decided):
-        free = [pk for (pk,) in ground.execute(LATER.format(**names_of(module)), {"ids": ids})]
+        label = module.Record._meta.label_lower
+        keys = {"key": customer_key_sql("r.customer_id"), "key_of_first": customer_key_sql("o.customer_id")}
+        later = LATER.format(**keys, **names_of(module))
+        free = [pk for (pk,) in ground.execute(later, {"ids": ids, "firsts": [first_of[label, pk] for pk in ids]})]
         module.Record.objects.delete_ids(free)
-        ground.leave(decided.code, module.Record._meta.label_lower, sorted(set(ids) - set(free)))
+        ground.leave(decided.code, label, sorted(set(ids) - set(free)))
 
 
 def end_reservations(ground: Ground, decided: Decided) -> None:

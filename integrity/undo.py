@@ -22,7 +22,7 @@ from integrity.guards import put_back
 from integrity.models import Change, Run
 from integrity.repair import NotProved, look_again
 from integrity.repairs import counts
-from integrity.repairs.guards import ASK_THE_ROWS
+from integrity.repairs.guards import ASK_THE_ROWS, ASK_WHEN_MADE
 from integrity.repairs.history import event_triggers
 from integrity.scan import end
 from integrity.touched import with_patience
@@ -119,20 +119,21 @@ def _work(run: Run, told: Callable[[int], None]) -> None:
             ground.execute(REFUSE_CHANGED.format(**names), values)
         if not guarded.exists() and not ground.execute("SELECT 1 FROM integrity_undo WHERE refused = '' LIMIT 1"):
             raise Refused(_("All rows have changed since the repair, or were undone already. Nothing was changed."))
-        _undo_guards(guarded, ask_the_rows=True)
+        _undo_guards(guarded, before_the_rows=True)
         _undo_rows(ground)
         _balance(ground, repaired, context)
         ground.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        _undo_guards(guarded, ask_the_rows=False)
+        _undo_guards(guarded, before_the_rows=False)
         told(50)
         _alerts(ground, repaired)
         look_again(run, told=lambda percent: told(50 + percent // 2))
         _keep(ground, run, repaired)
 
 
-def _undo_guards(guarded: Any, *, ask_the_rows: bool) -> None:
+def _undo_guards(guarded: Any, *, before_the_rows: bool) -> None:
     for change in guarded.order_by("-number"):
-        if (change.before["kind"] in ASK_THE_ROWS) == ask_the_rows:
+        kind, has_values = change.before["kind"], change.before["plain"]
+        if (kind in ASK_THE_ROWS or (kind in ASK_WHEN_MADE and not has_values)) == before_the_rows:
             try:
                 put_back(change.before)
             except Refused as refused:

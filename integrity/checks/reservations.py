@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_q.models import Schedule
 
 from crm.accounts.models import User
+from crm.identity import customer_key_sql
 from crm.products.models import Product
 from crm.reservations.models import Reservation, ReservationSettings
 from integrity.check import Check, Look, Row, literal, shared
@@ -52,12 +53,17 @@ TABLE = f'"{Reservation._meta.db_table}"'
 OBJECT = literal(Reservation._meta.label_lower)
 
 
-# Of a customer's reservations that stand: the one that stays is active rather than waiting, and the oldest of these.
-STANDING = f"""
-    SELECT v.*, first_value(v.id) OVER same AS first, first_value(v.staff_id) OVER same AS first_staff
-    FROM {TABLE} v WHERE v.status IN ('pending', 'active')
-    WINDOW same AS (PARTITION BY product_id, customer_key ORDER BY v.status, v.since, v.id)
-"""
+def standing() -> str:
+    """Of a customer's reservations that stand, the one that stays: active rather than waiting, the oldest of these.
+
+    By what the ids say, not by the stored keys: those may be of an old rule.
+    """
+    return f"""
+        SELECT v.*, first_value(v.id) OVER same AS first, first_value(v.staff_id) OVER same AS first_staff
+        FROM {TABLE} v WHERE v.status IN ('pending', 'active')
+        WINDOW same AS (PARTITION BY product_id, {customer_key_sql("v.customer_id")} ORDER BY v.status, v.since, v.id)
+    """
+
 
 WHOSE = "s.status = 'active' AND s.staff_id <> s.first_staff"
 """Both are active, and of two people: nobody but an admin knows whose the customer is."""
@@ -70,7 +76,7 @@ def duplicates() -> Look:
         f"""
         SELECT 'reservation_duplicate', {OBJECT}, s.id, 'customer_key', s.first::text, s.customer_key,
                CASE WHEN {WHOSE} THEN 'whose' ELSE '' END
-        FROM ({STANDING}) s WHERE s.id <> s.first
+        FROM ({standing()}) s WHERE s.id <> s.first
         """,
     )
 

@@ -83,6 +83,17 @@ PLANTS = {
             waits="duplicate_customer guard_missing",
         ),
         Plant(
+            "by a new rule for keys",
+            "ALTER TABLE {records} DROP customer_key CASCADE; ALTER TABLE {records} ADD customer_key text COLLATE"
+            ' "C" GENERATED ALWAYS AS (upper(customer_id)) STORED; ALTER TABLE {records} ADD CONSTRAINT'
+            " {module}_record_customer_once UNIQUE (customer_key, database_id); ALTER TABLE {records} ADD CONSTRAINT"
+            " {module}_record_names_a_customer CHECK (customer_key <> ''); INSERT INTO {records} (id, database_id,"
+            " row_number, customer_id) SELECT {new}, database_id, 900, customer_id || U&'\\200B' FROM {records} WHERE"
+            " id = (SELECT min(id) FROM {records} WHERE database_id = {handmade})",
+            "duplicate_customer: new; key_drift: new; guard_missing: SELECT '{module}.record', 0::bigint",
+            waits="duplicate_customer guard_missing key_drift",
+        ),
+        Plant(
             "past the triggers",
             "INSERT INTO {records} (id, database_id, row_number, customer_id, seal) SELECT {new}, "
             "database_id, 900, customer_id, NULL FROM {records} WHERE id = (SELECT min(id) FROM {records} "

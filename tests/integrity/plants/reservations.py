@@ -30,6 +30,18 @@ PLANTS = {
             waits="guard_missing reservation_duplicate",
         ),
         Plant(
+            "of two people, by a new rule for keys",
+            "ALTER TABLE {reservations} DROP customer_key CASCADE; ALTER TABLE {reservations} ADD customer_key text"
+            ' COLLATE "C" GENERATED ALWAYS AS (upper(customer_id)) STORED; CREATE UNIQUE INDEX'
+            " reservation_one_for_a_customer ON {reservations} (product_id, customer_key) WHERE status IN ('pending',"
+            " 'active'); INSERT INTO {reservations} (id, product_id, staff_id, customer_id, status) VALUES ({new},"
+            " {product}, {sari}, U&'alo\\200Bne', 'active')",
+            "reservation_duplicate: new_reservation; key_drift: new_reservation; guard_missing: SELECT"
+            " 'reservations.reservation', 0::bigint",
+            fits=once,
+            waits="guard_missing key_drift reservation_duplicate",
+        ),
+        Plant(
             "renamed",
             "UPDATE {reservations} SET customer_id = 'Alone' WHERE id = {active2}",
             "reservation_duplicate: active2",
