@@ -37,6 +37,8 @@ _DECIMAL = re.compile(r"(\+?\d+)[.,](\d{1,2})")
 _PLACE_IN_LIST = re.compile(r"[1-9]\d{0,2}(?:\.\s+|\.?\)\s*)|\([1-9]\d{0,2}\)\s*(?=[+0]\D*(?:\d\D*){8})")
 # "0812… (2)": the second person with it, or how often.
 _COUNTER = re.compile(r"(\d[\d\s.-]{7,})[(\[]\s*\d{1,2}\s*[)\]]")
+# "0812345678 2", "0812 3456 7801 2": a counter or the last digits, nobody knows.
+_ODD_END = re.compile(r"(?:[\d.-]{9,}\s+\d\d|(?:\d[ .-]?){9,}\s+\d)\s*\Z", re.ASCII)
 # The same before a number that begins as one: "No.1 0812…", "1.0812…", "#3 +62…".
 _SHORT_BEFORE = re.compile(r"[1-9]\d{0,2}[\s.)-]+(?=[(+0])(?=\D*(?:\d\D*){9})")
 _LABEL = re.compile(
@@ -55,10 +57,12 @@ def phone_key(text: str, region: str = "ID") -> str | None:
     """
     country, mobile = _mobile_shape(region)
     plain = mobile.fullmatch(text.removeprefix("https://wa.me/").translate(_SOFT))
+    if plain and text.isdigit():
+        return country + plain[1]
+    if not text or text.isspace() or len(text) > MAX_CHARACTERS or _ODD_END.search(text[-40:]):
+        return None
     if plain and not ("(" in text and _COUNTER.search(text)):
         return country + plain[1]
-    if not text or text.isspace() or len(text) > MAX_CHARACTERS:
-        return None
     return _first_key(_to_ascii(text), region)
 
 

@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -97,7 +97,9 @@ def main() -> None:
             send(inspect(path, request["name"], request["override"], limits))
         else:
             layout = Layout.from_dict(request["layout"])
-            for message in read_batches(path, layout, request["phone_column"], request["region"], limits):
+            for message in read_batches(
+                path, layout, request["phone_column"], request["region"], limits, request["id_column"]
+            ):
                 send(message)
         send({"done": True})
     except UnreadableFile as error:
@@ -198,8 +200,11 @@ def _inspect_workbook(path: Path, override: dict[str, Any], limits: Limits) -> M
     workbook = Workbook(path, limits)
     sheet = workbook.open_sheet(override["sheet"]) if override.get("sheet") else workbook.open_best_sheet()
     leave_hidden = bool(override.get("leave_hidden"))
-    rows = (row for row in sheet if not (leave_hidden and sheet.row_is_hidden))
-    found = survey(rows, override.get("header_row"), limits)
+    found = survey(sheet, override.get("header_row"), limits)
+    if leave_hidden:  # the header is where it is, also if it is hidden
+        header = found.header_row
+        rows = (row for row in sheet if not sheet.row_is_hidden or row[0] == header)
+        found = survey(rows, header, limits)
     layout = {"header_row": found.header_row, "sheet": sheet.name, "leave_hidden": leave_hidden}
     notes = [HIDDEN_SHEETS.format(", ".join(workbook.hidden_sheets))] if workbook.hidden_sheets else []
     hidden = sheet.count_hidden(found.header_row)
@@ -213,10 +218,11 @@ def _columns(found: Survey) -> Message:
 
 
 def read_batches(
-    path: Path, layout: Layout, phone_column: int | None, region: str, limits: Limits
+    path: Path, layout: Layout, phone_column: int | None, region: str, limits: Limits, id_column: int | None = None
 ) -> Iterator[Message]:
     """Every data row as [row number, cells, phone key], some hundred to a message."""
-    source = _open_rows(path, layout, limits)
+    naming = [column for column in (id_column, phone_column) if column is not None]
+    source = _open_rows(path, layout, naming, limits)
     to_key = _phone_reader(phone_column, region)
     batch: list[tuple[int, list[str], str | None]] = []
     rows = blank = hidden = characters = 0
@@ -249,7 +255,7 @@ def _message(rows: list[Any], blank: int, hidden: int, width: int, fraction: flo
     return {"rows": rows, "blank": blank, "hidden": hidden, "width": width, "fraction": fraction}
 
 
-def _open_rows(path: Path, layout: Layout, limits: Limits) -> RowSource:
+def _open_rows(path: Path, layout: Layout, naming: Sequence[int], limits: Limits) -> RowSource:
     if find_kind(path, limits) != layout.kind:
         raise UnreadableFile("The file is not the one that was looked at before. Upload it again.")
     if layout.kind == CSV:
@@ -257,7 +263,9 @@ def _open_rows(path: Path, layout: Layout, limits: Limits) -> RowSource:
         return DelimitedRows(path, *text, limits, damaged=layout.damaged, wrapped=layout.wrapped)
     from crm.distribution.imports.workbook import Workbook
 
-    return Workbook(path, limits).open_sheet(str(layout.sheet))
+    sheet = Workbook(path, limits).open_sheet(str(layout.sheet))
+    sheet.naming = naming
+    return sheet
 
 
 def _phone_reader(column: int | None, region: str) -> Callable[[list[str]], str | None]:

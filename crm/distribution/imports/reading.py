@@ -99,17 +99,20 @@ def read_rows(
     path: str | PathLike[str],
     layout: Layout,
     *,
+    id_column: int | None = None,
     phone_column: int | None = None,
     region: str = "ID",
     limits: Limits = ROWS_LIMITS,
 ) -> "RowReader":
     """Every data row of a file that was inspected, in order; see `RowReader`.
 
-    `phone_column` is the index of the column whose cells become `Row.phone_key`, with `region` as their default.
+    `phone_column` is the index of the column whose cells become `Row.phone_key`, with `region` as their default. The
+    notes say what is a date or the like in it or in `id_column`.
     """
     request = {
         "path": _existing(path),
         "layout": layout.to_dict(),
+        "id_column": id_column,
         "phone_column": phone_column,
         "region": region,
         "limits": asdict(limits),

@@ -10,7 +10,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +86,7 @@ def may_hide_rows(path: Path, sheet: str) -> bool:
     if "content.xml" in archive.namelist():
         return _occurs(archive, "content.xml", [b'table:visibility="'])
     part = _part_of(archive, sheet)
-    return part is not None and _occurs(archive, part, [b' hidden="'])
+    return part is not None and _occurs(archive, part, _in_either_quotes(b" hidden=%s"))
 
 
 # --- XLSX --------------------------------------------------------------------------------------------------
@@ -99,16 +100,21 @@ _UNFINISHED = re.compile(
     rb"<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\b[^>]*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*"
     rb"</(?:\w+:)?c>"
 )
-_HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
-_ATTRIBUTE = re.compile(rb"\b([rst])=\"([^\"]*)\"")
+_HIDDEN = re.compile(rb"\bhidden=[\"'](?:1|true)[\"']")
+_ATTRIBUTE = re.compile(rb"\b([rst])=([\"'])(.*?)\2")
 
 
 def _of_xlsx(archive: zipfile.ZipFile, sheet: str) -> Seen:
     part = _part_of(archive, sheet)
     if part is None:
-        return Seen()
+        return Seen(counts=Counts(formats_are_unknown=True))
     formats = _number_formats(archive)
-    marks = [b' hidden="', b't="e"', b"<f", b":f>", b":f ", *(b's="%s"' % style for style in formats)]
+    marks = [
+        b"<f",
+        b":f>",
+        b":f ",
+        *_in_either_quotes(b" hidden=%s", b"t=%se%s", *(b"s=%s" + style + b"%s" for style in formats)),
+    ]
     if not _occurs(archive, part, marks):
         return Seen()
     counts = Counts()
@@ -151,17 +157,17 @@ def _number_formats(archive: zipfile.ZipFile) -> dict[bytes, str]:
 
 
 def _rows_of_xlsx(archive: zipfile.ZipFile, part: str, formats: dict[bytes, str], counts: Counts) -> Iterator[SeenRow]:
-    styles = [b's="%s"' % style for style in formats]
+    marks = _in_either_quotes(b"t=%se%s", *(b"s=%s" + style + b"%s" for style in formats))
     number = 0
     for attributes, body in _matches(archive, part, _ROW, (b"</row>", b":row>")):
-        own = dict(_ATTRIBUTE.findall(attributes))
+        own = _attributes(attributes)
         place = own.get(b"r", b"")
         number = int(place) if place.isdigit() and len(place) < 8 else number + 1
         texts: dict[int, str] = {}
         column = -1
-        if body and (b't="e"' in body or any(mark in body for mark in styles) or _UNFINISHED.search(body)):
+        if body and (any(mark in body for mark in marks) or _UNFINISHED.search(body)):
             for cell, content in _CELL.findall(body):
-                has = dict(_ATTRIBUTE.findall(cell))
+                has = _attributes(cell)
                 letters = has.get(b"r", b"").rstrip(b"0123456789").decode()
                 column = _column(letters) if letters else column + 1
                 value = _VALUE.search(content)
@@ -179,11 +185,28 @@ def _rows_of_xlsx(archive: zipfile.ZipFile, part: str, formats: dict[bytes, str]
             yield SeenRow(number, is_hidden, texts)
 
 
+def _attributes(text: bytes) -> dict[bytes, bytes]:
+    return {name: value for name, _quote, value in _ATTRIBUTE.findall(text)}
+
+
+def _in_either_quotes(*marks: bytes) -> list[bytes]:
+    return [mark.replace(b"%s", quote) for mark in marks for quote in (b'"', b"'")]
+
+
 def _column(letters: str) -> int:
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
     return number - 1
+
+
+def letters_of(column: int) -> str:
+    """What a sheet calls its column of that index: A, Z, AA."""
+    letters, number = "", column + 1
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
 
 
 def _shown_value(code: str, stored: bytes | float) -> str | None:
@@ -242,6 +265,7 @@ _ODS_TEXT = re.compile(rb"<text:p\b[^>]*>(.*?)</text:p>", re.DOTALL)
 _ODS_REPEATED = re.compile(rb"number-(?:rows|columns)-repeated=\"(\d+)\"")
 _ODS_VALUE = re.compile(rb"office:value=\"([^\"]*)\"")
 _ODS_HIDDEN = re.compile(rb"table:visibility=\"(?:filter|collapse)\"")
+_ODS_FORMULA, _ODS_RESULT = b'table:formula="', b"office:value-type="
 _ODS_ERROR = b'calcext:value-type="error"'
 _ODS_COMMENT = re.compile(rb"<office:annotation\b.*?</office:annotation>", re.DOTALL)
 _TAG = re.compile(rb"<[^>]*>")
@@ -250,7 +274,7 @@ MOST_REPEATED = 200
 
 
 def _of_ods(archive: zipfile.ZipFile, sheet: str) -> Seen:
-    marks = [b'table:visibility="', b"number:min-integer-digits=", b"<number:text", _ODS_ERROR]
+    marks = [b'table:visibility="', b"number:min-integer-digits=", b"<number:text", _ODS_ERROR, _ODS_FORMULA]
     if not _occurs(archive, "content.xml", marks):
         return Seen()
     counts = Counts()
@@ -291,6 +315,8 @@ def _texts_of_ods(body: bytes, counts: Counts) -> Iterator[tuple[int, str]]:
             if is_error or (value and _is_whole_number_as(text, value[1].decode())):
                 for each in range(column, column + times):
                     yield each, text
+        elif _ODS_FORMULA in attributes and _ODS_RESULT not in attributes:
+            counts.unfinished[letters_of(column)] += times
         column += times
 
 
@@ -306,6 +332,13 @@ def _is_whole_number_as(text: str, value: str) -> bool:
 
 
 def _of_xls(path: Path, sheet: str) -> Seen:
+    rows, counts = _look_at_xls(path, sheet)
+    return Seen(rows, replace(counts))
+
+
+@lru_cache(maxsize=1)
+def _look_at_xls(path: Path, sheet: str) -> tuple[list[SeenRow], Counts]:
+    """One file a process is looked at, and several times."""
     try:
         book = xlrd.open_workbook(file_contents=path.read_bytes(), formatting_info=True, logfile=sys.stderr)
         rows = list(_rows_of_xls(book, book.sheet_by_name(sheet), counts := Counts()))
@@ -313,8 +346,8 @@ def _of_xls(path: Path, sheet: str) -> Seen:
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is: another reader understands the workbook)
         print(repr(error), file=sys.stderr)
-        return Seen(counts=Counts(formats_are_unknown=True))
-    return Seen(rows, counts)
+        return [], Counts(formats_are_unknown=True)
+    return rows, counts
 
 
 def _rows_of_xls(book: Any, sheet: Any, counts: Counts) -> Iterator[SeenRow]:

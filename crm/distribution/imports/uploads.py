@@ -239,7 +239,14 @@ def _mapping(upload: Upload, inspection: Inspection) -> Mapping:
 
 def _reader(path: Path, inspection: Inspection, mapping: Mapping) -> RowReader:
     limits = replace(ROWS_LIMITS, max_rows=settings.UPLOAD_MAX_ROWS)
-    return read_rows(path, inspection.layout, phone_column=mapping.phone, region=settings.PHONE_REGION, limits=limits)
+    return read_rows(
+        path,
+        inspection.layout,
+        id_column=mapping.customer_id,
+        phone_column=mapping.phone,
+        region=settings.PHONE_REGION,
+        limits=limits,
+    )
 
 
 def _stored(inspection: Inspection) -> dict[str, Any]:

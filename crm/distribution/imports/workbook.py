@@ -1,7 +1,8 @@
 """XLSX, XLS and ODS: the sheets, the one to read, and its cells as text."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from python_calamine import (
 )
 
 from crm.distribution.imports.contract import Limits, UnreadableFile
-from crm.distribution.imports.shown import Seen, may_hide_rows, seen_in
+from crm.distribution.imports.shown import Seen, letters_of, may_hide_rows, seen_in
 from crm.distribution.imports.sniffing import DAMAGED, PROTECTED, unpacked_bytes
 
 # The first sheet with this many rows and two columns is a list; a smaller one may be a cover page.
@@ -41,6 +42,11 @@ FORMATS_ARE_UNKNOWN = (
 UNFINISHED = (
     "Formulas in column {1} whose result is not stored: {0:,}. They are read as empty. Open the workbook in Excel or "
     "LibreOffice, save it there, and upload it again."
+)
+VALUES = (
+    "Cells in column {1} that are dates, percentages, fractions or TRUE and FALSE: {0:,}. They are read by their "
+    "value, such as 2026-11-30, 0.5 or TRUE, and may look different in the sheet. If they are customer ids or phones, "
+    "save the sheet as CSV, which has what one sees, and upload that."
 )
 LONG_NUMBERS = (
     "Numbers of more than 15 digits: {:,}. A spreadsheet keeps the first 15 and writes zeros for the others: if they "
@@ -105,7 +111,8 @@ def _unreadable(error: CalamineError) -> UnreadableFile:
 class SheetRows:
     """The rows of a sheet, as (row number from 1, cells as a person sees them), blank ones included.
 
-    `row_is_hidden` is about the row that was given last. `notes` are complete after the last row.
+    `row_is_hidden` is about the row that was given last. `notes` are complete after the last row. `naming` are the
+    indexes of the columns by which customers are known: what is no text and no whole number there is said.
     """
 
     def __init__(self, sheet: CalamineSheet, path: Path, unpacked: int) -> None:
@@ -120,6 +127,8 @@ class SheetRows:
         self._rows_read = 0
         self._seen = Seen()
         self._long_numbers = 0
+        self._values: Counter[int] = Counter()
+        self.naming: Sequence[int] = ()
         self.row_is_hidden = False
 
     @property
@@ -131,6 +140,8 @@ class SheetRows:
             notes.append(FORMATS_ARE_UNKNOWN)
         for column, count in sorted(self._seen.counts.unfinished.items()):
             notes.append(UNFINISHED.format(count, column))
+        for index, count in sorted(self._values.items()):
+            notes.append(VALUES.format(count, letters_of(self._first_column + index)))
         if self._long_numbers:
             notes.append(LONG_NUMBERS.format(self._long_numbers))
         return notes
@@ -148,10 +159,14 @@ class SheetRows:
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         cells = characters = self._long_numbers = 0
         self._seen = seen_in(self._path, self.name)
+        self._values.clear()
         for number, row in enumerate(self._sheet.iter_rows(), 1):
             self._rows_read = number
             texts = [cell if type(cell) is str and "\0" not in cell else cell_text(cell) for cell in row]
             self._long_numbers += sum(type(cell) is float and abs(cell) >= LONG_NUMBER for cell in row)
+            for index in self.naming:
+                if index < len(row) and _looks_otherwise(row[index]):
+                    self._values[index] += 1
             seen = self._seen.of(number)
             self.row_is_hidden = seen is not None and seen.is_hidden
             if seen:
@@ -163,6 +178,10 @@ class SheetRows:
             if cells > self._most_cells or characters > self._most_characters:
                 raise UnreadableFile(TOO_REPETITIVE, f"row {number}: {cells} cells, {characters} characters")
             yield number, texts
+
+
+def _looks_otherwise(value: object) -> bool:
+    return type(value) not in (str, int) and not (isinstance(value, float) and value.is_integer())
 
 
 def cell_text(value: object) -> str:

@@ -2,15 +2,18 @@
 
 import io
 import time
+from datetime import date
 
 import pytest
 import xlsxwriter
 
 from crm.distribution.imports.reading import read_rows
-from crm.distribution.imports.shown import seen_in, shown_number
+from crm.distribution.imports.shown import letters_of, seen_in, shown_number
 
 from .building import ods, ods_row, ods_text, with_replaced_part, write, xlsx
 from .reading_helpers import cells_of, inspect
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
 @pytest.mark.parametrize(
@@ -55,9 +58,9 @@ def workbook(fill) -> bytes:
     return content.getvalue()
 
 
-def read(path, **override):
+def read(path, id_column=None, phone_column=None, **override):
     inspection = inspect(path, **override)
-    reader = read_rows(path, inspection.layout)
+    reader = read_rows(path, inspection.layout, id_column=id_column, phone_column=phone_column)
     return [row.cells for row in reader], [*inspection.notes, *reader.notes], reader.hidden
 
 
@@ -109,6 +112,72 @@ def test_hidden_rows_are_said_and_left_out_where_one_chooses_to(tmp_path):
     assert inspect(path).hidden == 3
 
 
+@pytest.mark.parametrize("header_row", [None, 1])
+def test_a_header_that_is_hidden_is_the_header_also_where_hidden_rows_are_left_out(tmp_path, header_row):
+    def fill(book, sheet):
+        for row, cells in enumerate([["Username", "Nama"], ["u1", "x"], ["u2", "x"], ["u3", "x"]]):
+            sheet.write_row(row, 0, cells)
+        for row in (0, 2):
+            sheet.set_row(row, options={"hidden": True})
+
+    path = write(tmp_path, "a.xlsx", workbook(fill))
+    cells, _notes, hidden = read(path, leave_hidden=True, header_row=header_row)
+    assert ([row[0] for row in cells], hidden) == (["u1", "u3"], 1)
+    assert inspect(path, leave_hidden=True, header_row=header_row).headers == ("Username", "Nama")
+
+
+def test_dates_percentages_and_truths_by_which_customers_are_known_are_said(tmp_path):
+    def fill(book, sheet):
+        day, percent = book.add_format({"num_format": "dd/mm/yy"}), book.add_format({"num_format": "0%"})
+        sheet.write_row(2, 1, ["Since", "Username", "Phone"])
+        sheet.write_row(3, 1, ["x", "u1", 81244129545])
+        sheet.write_datetime(4, 1, date(2026, 11, 30), day)
+        sheet.write_datetime(4, 2, date(2026, 11, 30), day)
+        sheet.write_boolean(5, 2, True)
+        sheet.write_number(6, 2, 0.5, percent)
+        sheet.write_number(6, 3, 812.5)
+        sheet.write_number(7, 2, 12)
+
+    path = write(tmp_path, "a.xlsx", workbook(fill))
+    cells, notes, _hidden = read(path, id_column=1, phone_column=2)
+    assert [row[1] for row in cells] == ["u1", "2026-11-30", "TRUE", "0.5", "12"]
+    assert [note[: note.index(":") + 4] for note in notes] == [
+        "Cells in column C that are dates, percentages, fractions or TRUE and FALSE: 3.",
+        "Cells in column D that are dates, percentages, fractions or TRUE and FALSE: 1.",
+    ]
+    assert read(path)[1] == [], "and of other columns nothing"
+
+
+@pytest.mark.parametrize(("column", "letters"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA")])
+def test_a_column_has_the_letters_of_the_sheet(column, letters):
+    assert letters_of(column) == letters
+
+
+def test_formulas_without_a_result_of_an_ods_are_counted(tmp_path):
+    no_result = '<table:table-cell table:formula="of:=[.B2]"/>'
+    of_text = '<table:table-cell table:formula="of:=[.B2]" office:value-type="string"/>'
+    rows = [
+        ods_row(ods_text("Username"), ods_text("Nama")),
+        ods_row(ods_text("u1"), no_result),
+        ods_row(ods_text("u2"), of_text),
+        ods_row(ods_text("u3"), no_result),
+    ]
+    _cells, notes, _hidden = read(write(tmp_path, "a.ods", ods("".join(rows))))
+    assert [note[: note.index(":") + 4] for note in notes] == ["Formulas in column B whose result is not stored: 2."]
+
+
+def test_a_workbook_that_quotes_otherwise_reads_the_same(tmp_path):
+    rows = (
+        "<row r='1'><c r='A1' t='inlineStr'><is><t>Username</t></is></c></row>"
+        "<row r='2' hidden='1'><c r='A2' t='inlineStr'><is><t>u1</t></is></c></row>"
+        "<row r='3'><c r='A3' t='e'><v>#N/A</v></c></row>"
+    )
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'.encode()
+    path = write(tmp_path, "a.xlsx", with_replaced_part(xlsx({"A": [["x"]]}), "xl/worksheets/sheet1.xml", sheet))
+    cells, notes, hidden = read(path)
+    assert (cells, hidden, len(notes)) == ([["u1"], ["#N/A"]], 1, 2)
+
+
 def test_hidden_sheets_are_named(tmp_path):
     path = write(tmp_path, "a.xlsx", xlsx({"A": [["id"], ["1"]], "Old": [["id"], ["2"]]}, hidden=["Old"]))
     assert inspect(path).notes == ("The workbook has hidden sheets: Old. They are not read, unless you choose one.",)
@@ -129,8 +198,7 @@ def test_errors_keep_their_text_and_formulas_without_a_result_are_counted(tmp_pa
             1,
         )
     )
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    sheet = f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'.encode()
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'.encode()
     path = write(tmp_path, "a.xlsx", with_replaced_part(xlsx({"A": [["x"]]}), "xl/worksheets/sheet1.xml", sheet))
     cells, notes, _hidden = read(path, header_row=1)
     assert [row[1:] for row in cells] == [["#N/A", ""], ["#DIV/0!", ""], ["", "5"], ["#REF!", "7"], ["", ""]]
@@ -140,13 +208,12 @@ def test_errors_keep_their_text_and_formulas_without_a_result_are_counted(tmp_pa
 
 
 def test_of_another_prefix_for_its_elements_a_workbook_reads_the_same(tmp_path):
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     rows = (
         '<x:row r="1"><x:c r="A1" t="inlineStr"><x:is><x:t>Username</x:t></x:is></x:c></x:row>'
         '<x:row r="2" hidden="1"><x:c r="A2" t="inlineStr"><x:is><x:t>u1</x:t></x:is></x:c></x:row>'
         '<x:row r="3"><x:c r="A3" t="e"><x:v>#N/A</x:v></x:c></x:row>'
     )
-    sheet = f'<x:worksheet xmlns:x="{main}"><x:sheetData>{rows}</x:sheetData></x:worksheet>'.encode()
+    sheet = f'<x:worksheet xmlns:x="{MAIN}"><x:sheetData>{rows}</x:sheetData></x:worksheet>'.encode()
     path = write(tmp_path, "a.xlsx", with_replaced_part(xlsx({"A": [["x"]]}), "xl/worksheets/sheet1.xml", sheet))
     assert (read(path)[0], read(path)[2]) == ([["u1"], ["#N/A"]], 1)
 
