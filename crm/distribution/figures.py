@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.distribution import ledger
 from crm.distribution.holdings import FOLLOW_UPS
 from crm.distribution.models import BaseBatch, BaseDatabase
+from crm.distribution.outcomes import Done
 from crm.figures import Figure, declare
 from crm.registry import Module
 
@@ -209,8 +210,6 @@ STATE_SENTENCES: dict[str, tuple[Promise, Promise]] = {
     "due_today": (_("Due today"), _("Records whose follow-up is due today.")),
     "upcoming": (_("Upcoming"), _("Records whose follow-up is due after today.")),
     "check_back": (_("Check back"), _("Customers who said yes 1, 3 or 7 days ago, without a follow-up date.")),
-    "worked_today": (_("Worked today"), _("Records that are with them now, on which something was noted today.")),
-    "said_yes_today": (_("Said yes today"), _("Records whose customer has said yes today.")),
 }
 STATE_LABELS = {state: label for state, (label, _sentence) in STATE_SENTENCES.items()}
 
@@ -268,17 +267,49 @@ for state, (_label, sentence) in STATE_SENTENCES.items():
             _counted(state),
         )
     )
-# What each staff member has done and has to do, for admins.
-for state in ("to_do", "worked_today", "said_yes_today"):
-    declare(
-        Figure(
-            f"staff.{state}",
-            STATE_SENTENCES[state][1],
-            _mine_in_state(state),
-            _staff_in_state(state),
-            _counted(state),
-        )
+# What each staff member has to do, for admins.
+declare(
+    Figure(
+        "staff.to_do",
+        STATE_SENTENCES["to_do"][1],
+        _mine_in_state("to_do"),
+        _staff_in_state("to_do"),
+        _counted("to_do"),
     )
+)
+
+
+def _done(what: str) -> Callable[[Done], str]:
+    def url(done: Done) -> str:
+        query: dict[str, object] = {"day": done.day.isoformat(), "what": what}
+        if done.user:
+            query["staff"] = done.user.pk
+        if done.module:
+            query["module"] = done.module.key
+        return _query(reverse("work_done"), **query)
+
+    return url
+
+
+# What each staff member has done, whoever has the records now.
+declare(
+    Figure(
+        "done.worked",
+        _("Records on which something was noted on the day, by whoever did it; somebody else may have them now."),
+        lambda done: done.lines().worked_on(done.day),
+        _done("worked"),
+        _stored("worked"),
+    )
+)
+declare(
+    Figure(
+        "done.said_yes",
+        _("Records whose customer said yes on the day, to whoever asked; somebody else may have them now."),
+        lambda done: done.lines().said_yes_on(done.day),
+        _done("said_yes"),
+        _stored("said_yes"),
+    )
+)
 
 # Over all modules.
 for state in FOLLOW_UPS:

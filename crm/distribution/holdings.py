@@ -39,18 +39,27 @@ class Holding:
 
 def holdings(module: Module, users: Iterable[User]) -> list[Holding]:
     """One for each person, in one query."""
+    return holdings_in([module], users)[0]
+
+
+def holdings_in(in_modules: Collection[Module], users: Iterable[User]) -> list[list[Holding]]:
+    """Of each module, one for each person; in one query."""
     users = list(users)
-    sums = {
-        row["staff"]: row
-        for row in module.Batch.objects.filter(staff__in=users)
-        .order_by("staff")
+    first, *others = [
+        module.Batch.objects.filter(staff__in=users)
+        .order_by()
         .values("staff")
-        .annotate(assigned=Sum("current_count"), batches=Count("pk", filter=Q(current_count__gt=0)))
-    }
-    nothing = {"assigned": 0, "batches": 0}
+        .annotate(
+            module_key=Value(module.key, CharField()),
+            assigned=Sum("current_count"),
+            batches=Count("pk", filter=Q(current_count__gt=0)),
+        )
+        .values_list("module_key", "staff", "assigned", "batches")
+        for module in in_modules
+    ]
+    sums = {(key, staff): numbers for key, staff, *numbers in first.union(*others, all=True)}
     return [
-        Holding(user, module, sums.get(user.pk, nothing)["assigned"], sums.get(user.pk, nothing)["batches"])
-        for user in users
+        [Holding(user, module, *sums.get((module.key, user.pk), (0, 0))) for user in users] for module in in_modules
     ]
 
 
@@ -58,13 +67,16 @@ def holding(module: Module, user: User) -> Holding:
     return holdings(module, [user])[0]
 
 
-def holdings_with_states(module: Module, users: Iterable[User], states: Collection[str]) -> list[Holding]:
-    """One for each person, with the counts of these states only; in two queries."""
+def holdings_with_states(
+    in_modules: Collection[Module], users: Iterable[User], states: Collection[str]
+) -> list[list[Holding]]:
+    """Of each module, one for each person, with the counts of these states only; in a query a module and one more."""
     users = list(users)
-    counts = module.Record.objects.filter(assignee__in=users).count_some_states(states, by="assignee")
-    held = holdings(module, users)
-    for each in held:
-        vars(each)["states"] = counts.get(each.user.pk, NO_STATES)
+    held = holdings_in(in_modules, users)
+    for module, of_module in zip(in_modules, held, strict=True):
+        counts = module.Record.objects.filter(assignee__in=users).count_some_states(states, by="assignee")
+        for each in of_module:
+            vars(each)["states"] = counts.get(each.user.pk, NO_STATES)
     return held
 
 
@@ -123,4 +135,4 @@ class Work:
 
 
 def work_of(user: User) -> Work:
-    return Work(user, [holding(module, user) for module in modules()])
+    return Work(user, [each for [each] in holdings_in(list(modules()), [user])])

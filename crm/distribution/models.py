@@ -23,6 +23,7 @@ from crm.distribution.conflict_log import Conflict, log_conflicts
 from crm.distribution.desk import ModuleSettings, SavedView, Submission
 from crm.distribution.imports.models import LeftOutRow, Upload, UploadPart
 from crm.distribution.names import name_order, name_words
+from crm.distribution.outcomes import OutcomeLine
 from crm.distribution.querysets import NO_STATES, WORK_STATES, BatchQuerySet, DatabaseQuerySet, RecordQuerySet
 from crm.distribution.states import (
     ASKED_BY_STATES,
@@ -47,6 +48,7 @@ __all__ = [
     "Conflict",
     "LeftOutRow",
     "ModuleSettings",
+    "OutcomeLine",
     "Reach",
     "Response",
     "SavedView",

@@ -22,7 +22,7 @@ CHECK_BACK_DAYS = (1, 3, 7)
 """So many days after a customer said yes, and no follow-up date is set, the staff member is reminded."""
 
 
-def _on(field: str, day: date) -> Q:
+def on_day(field: str, day: date) -> Q:
     """On that day in the team's time zone."""
     start = timezone.make_aware(datetime.combine(day, time.min))
     end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
@@ -31,8 +31,8 @@ def _on(field: str, day: date) -> Q:
 
 def _check_back() -> Q:
     today = timezone.localdate()
-    asked = Q(response="yes", follow_up_on=None) & ~_on("worked_at", today)
-    days = [_on("responded_at", today - timedelta(days=days)) for days in CHECK_BACK_DAYS]
+    asked = Q(response="yes", follow_up_on=None) & ~on_day("worked_at", today)
+    days = [on_day("responded_at", today - timedelta(days=days)) for days in CHECK_BACK_DAYS]
     return asked & (days[0] | days[1] | days[2])
 
 
@@ -49,8 +49,6 @@ WORK_STATES: dict[str, Callable[[], Q]] = {
     "due_today": lambda: Q(follow_up_on=timezone.localdate()),
     "upcoming": lambda: Q(follow_up_on__gt=timezone.localdate()),
     "check_back": _check_back,
-    "worked_today": lambda: _on("worked_at", timezone.localdate()),
-    "said_yes_today": lambda: Q(response="yes") & _on("responded_at", timezone.localdate()),
 }
 
 NO_STATES = dict.fromkeys(WORK_STATES, 0)

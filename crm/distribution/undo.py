@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
+from crm.distribution.outcomes import take_back_lines
 from crm.distribution.states import IMPORTED_COLUMNS
 from crm.errors import Refused
 from crm.history import operation
@@ -112,6 +113,7 @@ def _undo(among: list[Module], key: UUID, by: User) -> Undone:
     for module in held:
         back = _put_back(module, key, by)
         moves += Counter((before, after) for _pk, before, after in back)
+        take_back_lines(module, key, [pk for pk, _before, _after in back])
         taken[module] = module.Record.objects.settle([pk for pk, _before, _after in back]).taken
         settle_invalid_alerts(module, *people.values())
     if not moves:

@@ -17,10 +17,12 @@ from crm.distribution.views import (
     story,
     uploads,
     work,
+    work_done,
 )
 
 urlpatterns = [
     path("follow-ups/", follow_ups.follow_ups, name="follow_ups"),
+    path("work-done/", work_done.work_done, name="work_done"),
     path("settings/", settings.module_settings, name="module_settings"),
     path("conflicts/", conflicts.conflicts, name="conflicts"),
     path("conflicts/export.<slug:format>", exports.conflicts, name="export_conflicts"),

@@ -22,6 +22,7 @@ from crm.distribution.alerts import settle_invalid_alerts
 from crm.distribution.coverage import back_to_pool
 from crm.distribution.draw import draw
 from crm.distribution.models import NO_CONFLICT, NO_VALIDATION, Status, Validation
+from crm.distribution.outcomes import write_lines
 from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.settings import settings_of
 from crm.errors import Refused
@@ -80,6 +81,7 @@ def validate_records(
         replacement = None
         if validation == Validation.INVALID and settings_of(module).auto_replace:
             replacement = _replace(module, ids, by, most=_room(module))
+        write_lines(module, key)
         settle_invalid_alerts(module, by)
         return Validated(len(ids), selected - len(ids), key, replacement)
 

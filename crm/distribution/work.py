@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 
 from crm.accounts.models import User
 from crm.distribution.models import Reach, Response
+from crm.distribution.outcomes import write_lines
 from crm.distribution.querysets import RecordQuerySet
 from crm.errors import Refused
 from crm.history import operation
+from crm.registry import module_of
 
 
 class Outcome(TypedDict, total=False):
@@ -53,4 +55,5 @@ def note_outcome(*, records: RecordQuerySet, by: User, **outcome: Unpack[Outcome
             already = When(response=outcome["response"], then=F("responded_at"))
             changes["responded_at"] = Case(already, default=Now()) if outcome["response"] else None
         records.model.objects.with_ids(ids).exclude(Q(**outcome)).update(**changes)
+        write_lines(module_of(records.model), key)
         return Noted(count=len(ids), skipped=selected - len(ids), undo=key)

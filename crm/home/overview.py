@@ -3,34 +3,39 @@
 from dataclasses import dataclass
 
 from django.db.models import CharField, Value
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.distribution.holdings import Holding, holdings_with_states
 from crm.distribution.imports.models import State, Upload
+from crm.distribution.outcomes import Done, done_on
 from crm.distribution.reserving.figures import TEAM
 from crm.home.to_do import Line, waiting
 from crm.registry import modules
 
-TEAM_STATES = ("to_do", "worked_today", "said_yes_today", "marked_invalid")
+TEAM_STATES = ("to_do", "marked_invalid")
 MOST_UPLOADS = 5
 
 
 @dataclass(frozen=True)
 class StaffRow:
-    """A staff member and what they hold, in each module where they hold anything."""
+    """A staff member, and what they hold and have done today in each module where there is either."""
 
     user: User
-    holdings: list[Holding]
+    lines: list[tuple[Holding, Done]]
 
 
 def staff_rows() -> list[StaffRow]:
-    """Every active staff member; two queries a module."""
+    """Every active staff member."""
     people = list(User.objects.working())
-    by_module = [holdings_with_states(module, people, TEAM_STATES) for module in modules()]
-    return [
-        StaffRow(user, [each for each in held if each.assigned]) for user, *held in zip(people, *by_module, strict=True)
-    ]
+    by_module = holdings_with_states(list(modules()), people, TEAM_STATES)
+    done = done_on(timezone.localdate(), people, list(modules()))
+    rows = []
+    for user, *held in zip(people, *by_module, strict=True):
+        lines = [(each, done[user.pk, each.module.key]) for each in held]
+        rows.append(StaffRow(user, [line for line in lines if line[0].assigned or line[1].worked]))
+    return rows
 
 
 def to_do(user: User) -> list[Line]:

@@ -6,11 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.distribution.holdings import Holding, Work, with_states, work_of
 from crm.distribution.models import BaseBatch, BaseRecord
+from crm.distribution.outcomes import Done, done_on
 from crm.home.to_do import Line, Part, waiting
 from crm.notices.models import Kind, Notice
 from crm.registry import modules
@@ -35,6 +37,13 @@ class Today:
     def held(self) -> list[Holding]:
         """The modules in which something is with them."""
         return [each for each in self.work.holdings if each.assigned]
+
+    @cached_property
+    def done(self) -> list[Done]:
+        """What they have done today, in the modules in which they have or had something."""
+        done = done_on(timezone.localdate(), [self.user], list(modules()))
+        each = [(holding, done[self.user.pk, holding.module.key]) for holding in self.work.holdings]
+        return [has_done for holding, has_done in each if holding.assigned or has_done.worked]
 
     @cached_property
     def last_worked(self) -> BaseBatch | None:

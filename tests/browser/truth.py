@@ -27,8 +27,6 @@ STATES = {
     "overdue": f"follow_up_on < {TODAY}",
     "due_today": f"follow_up_on = {TODAY}",
     "upcoming": f"follow_up_on > {TODAY}",
-    "worked_today": f"{DAY % 'worked_at'} = {TODAY}",
-    "said_yes_today": f"response = 'yes' AND {RESPONDED_ON} = {TODAY}",
     "check_back": f"response = 'yes' AND follow_up_on IS NULL AND {TODAY} - {RESPONDED_ON} IN (1, 3, 7)"
     f" AND {DAY % 'worked_at'} IS DISTINCT FROM {TODAY}",
 }
@@ -125,6 +123,25 @@ def naming(condition: str) -> Count:
     return lambda _module, key: sum(records("reservation_id", condition)(table, key) for table in tables)
 
 
+DONE = """
+    SELECT count(*) FROM (
+        SELECT DISTINCT ON (staff_id, module, record_id) value FROM distribution_outcomeline
+        WHERE {which} AND {on} = '{day}' AND ('{staff}' = 'all' OR staff_id::text = '{staff}')
+              AND module LIKE '{module}' ORDER BY staff_id, module, record_id, id DESC
+    ) AS last WHERE {last}
+"""
+
+
+def done(which: str, last: str) -> Count:
+    """Records on which the person (or all) noted that on the day, by what they noted last; the object is both."""
+
+    def count(module: str, key: str) -> int:
+        staff, day = key.split("/")
+        return one(DONE.format(which=which, on=DAY % "at", day=day, staff=staff, module=module or "%%", last=last))
+
+    return count
+
+
 # What one operation did to a batch, from the events of the records: the batch before it and after it.
 MOVES = {
     "arrived": "now.batch_id = {batch} AND before.batch_id IS DISTINCT FROM {batch} AND now.pgh_label <> 'delete'",
@@ -179,6 +196,8 @@ class Truth:
                 f'SELECT count(*) FROM "{module}_batch" b WHERE staff_id = {key} AND EXISTS'
                 f" (SELECT FROM \"{module}_record\" WHERE batch_id = b.id AND status = 'assigned')"
             ),
+            "done.worked": done("true", "true"),
+            "done.said_yes": done("what = 'response'", "value = 'yes'"),
             "module.databases": lambda module, _key: one(
                 f'SELECT count(*) FROM "{module}_database" WHERE archived_at IS NULL'
             ),

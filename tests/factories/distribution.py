@@ -14,6 +14,7 @@ from crm.distribution.models import (
     BaseDatabase,
     LeftOutRow,
     ModuleSettings,
+    OutcomeLine,
     SavedView,
     Submission,
     Upload,
@@ -142,3 +143,17 @@ class SavedViewFactory(DjangoModelFactory):
     user = factory.SubFactory(UserFactory)
     page = "records/records"
     name = factory.Sequence(lambda n: f"View {n}")
+
+
+class OutcomeLineFactory(DjangoModelFactory):
+    """Of a record that there is not."""
+
+    class Meta:
+        model = OutcomeLine
+
+    module = "records"
+    record_id = factory.Sequence(lambda n: n + 1)
+    staff = factory.SubFactory(UserFactory)
+    what = "response"
+    value = "yes"
+    operation = factory.LazyFunction(uuid4)

@@ -75,6 +75,25 @@ RULES = {
                AND c.reserved_by_id = (SELECT v.staff_id FROM reservations_reservation v WHERE v.id = r.reservation_id)
         WHERE r.id IS NULL OR c.id IS NULL
     """,
+    "work that was done is the doer's, once and for all, unless it was taken back": """
+        SELECT coalesce(told.record, line.record_id) FROM (
+            SELECT o.record, o.who, o.context FROM (
+                SELECT n.pgh_obj_id AS record, (c.metadata ->> 'user')::bigint AS who, n.pgh_context_id AS context,
+                       c.metadata ->> 'operation' AS operation,
+                       lead(c.metadata ->> 'operation') OVER steps AS later, n.said, lag(n.said) OVER steps AS before
+                FROM (
+                    SELECT DISTINCT ON (pgh_obj_id, pgh_context_id) pgh_id, pgh_obj_id, pgh_context_id,
+                        ROW(reach, response, note, follow_up_on, validation, validation_reason)::text AS said
+                    FROM {e} ORDER BY pgh_obj_id, pgh_context_id, pgh_id DESC
+                ) n JOIN pghistory_context c ON c.id = n.pgh_context_id
+                WINDOW steps AS (PARTITION BY n.pgh_obj_id ORDER BY n.pgh_id)
+            ) o WHERE o.operation IN ('records.work', 'records.validate') AND o.later IS DISTINCT FROM 'records.undo'
+                AND o.said <> coalesce(o.before, ROW('', '', '', NULL::date, '', '')::text)
+        ) told FULL JOIN (
+            SELECT DISTINCT record_id, staff_id, operation FROM distribution_outcomeline WHERE module = '{key}'
+        ) line ON (line.record_id, line.staff_id, line.operation) = (told.record, told.who, told.context)
+        WHERE told.record IS NULL OR line.record_id IS NULL
+    """,
     "a customer of a product is reserved, or asked for, once": """
         SELECT min(id) FROM reservations_reservation WHERE status IN ('pending', 'active')
         GROUP BY product_id, customer_key HAVING count(*) > 1
@@ -278,8 +297,6 @@ STATES = {
     "due_today": "follow_up_on = {today}",
     "upcoming": "follow_up_on > {today}",
     "check_back": "response = 'yes' AND follow_up_on IS NULL AND {today} - {responded} IN (1, 3, 7)",
-    "worked_today": "{worked} = {today}",
-    "said_yes_today": "response = 'yes' AND {responded} = {today}",
 }
 
 
@@ -303,7 +320,7 @@ def fingerprint(module: Module | None = None) -> tuple:
     """Changes when anything of the module changes or, without one, anything at all that services write."""
     tables = ["accounts_user", "accounts_userevent", "notices_notice", "records_request", "records_requestevent"]
     tables += ["distribution_modulesettings", "reservations_reservation", "reservations_reservationevent"]
-    tables.append("distribution_conflict")
+    tables += ["distribution_conflict", "distribution_outcomeline"]
     for each in [module] if module else modules():
         tables += [f"{each.key}_{name}" for name in ("record", "batch", "database", "recordevent", "batchevent")]
         tables.append(f"{each.key}_databaseevent")
@@ -376,7 +393,7 @@ def true_figures(
         yield "mine.batches", holding, cards.get(holding.user.pk, 0)
         for state in STATES:
             yield f"mine.{state}", holding, true[f"states.{state}"]
-        for state in ("marked_invalid", "to_do", "worked_today", "said_yes_today"):
+        for state in ("marked_invalid", "to_do"):
             yield f"staff.{state}", holding, true[f"states.{state}"]
 
 

@@ -254,7 +254,7 @@ class Life(RuleBasedStateMachine):
             assert rows == self.rows[module.key], "a record came or went unasked"
             kinds = "CASE status WHEN 'assigned' THEN validation ELSE status END"
             self.there[module.key] = Counter(dict(ask(f"SELECT {kinds}, count(*) FROM {module.key}_record GROUP BY 1")))
-            self.held[module.key] = holdings_with_states(module, self.people(), WORK_STATES)
+            self.held[module.key] = holdings_with_states([module], self.people(), WORK_STATES)[0]
         self.standing = Counter(dict(ask("SELECT status, count(*) FROM reservations_reservation GROUP BY 1")))
         self.flagged = any(ids_of(module, "is_reservation_conflict") for module in modules())
         self.compare_figures(changed, lists=False)

@@ -374,6 +374,7 @@ MATRIX: dict[str, Page] = {
     "batch_story": Page(Who.OWN, args=lambda world: [world.module, world.own_batch.pk, "current"]),
     "my_records": Page(Who.STAFF, args=of_module()),
     "follow_ups": Page(Who.STAFF),
+    "work_done": Page(Who.SIGNED_IN),
     # Invalid records
     "invalid_records": Page(Who.ADMINS, args=of_module()),
     "archived_records": Page(Who.ADMINS, args=of_module()),

@@ -25,7 +25,7 @@ COUNT = re.compile(
 # The template, the expression, and why it is not a figure. The number is the length of what stands beside it, or
 # repeats in words what the page shows as a figure.
 EXPLAINED: dict[tuple[str, str], str] = {
-    ("home/_team.html", "row.holdings|length"): "how many rows of the table the name stands beside",
+    ("home/_team.html", "row.lines|length"): "how many rows of the table the name stands beside",
     ("components/pagination.html", "all=page.paginator.count"): "the length of the list that is shown",
     ("components/matching.html", "count n=page.paginator.count"): "the length of the list that is shown",
     ("home/search.html", "n=group.records|length"): "how many are shown of those that are found",

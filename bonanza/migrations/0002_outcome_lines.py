@@ -1,0 +1,13 @@
+from django.db import migrations
+
+from crm.distribution.outcomes import fill_from_history
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('distribution', '0002_outcome_lines'),
+        ('bonanza', '0001_initial'),
+    ]
+
+    operations = [migrations.RunPython(fill_from_history('bonanza'), migrations.RunPython.noop, elidable=True)]
