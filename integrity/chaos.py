@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from crm.accounts.models import User
 from crm.distribution.imports.models import Upload
-from crm.distribution.models import Conflict
+from crm.distribution.models import Conflict, OutcomeLine
 from crm.errors import Refused
 from crm.history import operation
 from crm.notices.models import Notice
@@ -118,6 +118,7 @@ def _names(module: Module) -> dict[str, str]:
         "products": Product,
         "reservations": Reservation,
         "conflicts": Conflict,
+        "lines": OutcomeLine,
         "uploads": Upload,
         "notices": Notice,
     }

@@ -443,6 +443,14 @@ DAMAGES = {
             Past.RULES,
         ),
         Damage(
+            "torn_work",
+            _("Work that was done is not counted"),
+            _("The lines of what was noted of a record are torn out of the work done."),
+            ("outcome_log_mismatch",),
+            "SELECT l.record_id FROM {lines} l WHERE l.module = '{module}' GROUP BY 1 ORDER BY 1",
+            (f"DELETE FROM {{lines}} WHERE module = '{{module}}' AND record_id {CHOSEN}",),
+        ),
+        Damage(
             "kept",
             _("A record is kept in spite of nothing"),
             _("A record is kept with its person in spite of a reservation that is of another customer."),

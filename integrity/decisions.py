@@ -220,6 +220,7 @@ ADVICE: Mapping[str, Mapping[str, Text]] = {
     },
     "history_mismatch": {"*": gettext_lazy("Another row has what this one must have. Look at both.")},
     "missing_reference": {"*": EDIT},
+    "outcome_log_mismatch": {"module": OF_A_MODULE},
     "rule_broken": {"*": EDIT},
     "validation_leftover": {"*": EDIT},
     "database_count_mismatch": {

@@ -12,13 +12,28 @@ from integrity.checks import (
     history,
     life,
     links,
+    outcomes,
     requests,
     reservations,
     schedules,
     uploads,
 )
 
-FILES = (history, life, links, requests, customers, reservations, covering, counts, alerts, uploads, schedules, guards)
+FILES = (
+    history,
+    life,
+    links,
+    requests,
+    customers,
+    reservations,
+    covering,
+    outcomes,
+    counts,
+    alerts,
+    uploads,
+    schedules,
+    guards,
+)
 """Facts before flags before counts: what is wrong with a row explains what is wrong with the numbers below it."""
 
 

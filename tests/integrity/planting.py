@@ -25,6 +25,7 @@ REFUSE = (
     "product_is_final",
     "owner_is_final",
     "customer_is_final",
+    "line_is_final",
 )
 NEW = {"records": 900_001, "bonanza": 910_001, "memberwd": 920_001}
 """The key of what comes new in the module, of whatever kind."""
@@ -41,6 +42,7 @@ SHARED_NEWCOMERS = {
     "new_upload": "distribution.upload",
     "new_notice": "notices.notice",
     "new_schedule": "django_q.schedule",
+    "new_line": "distribution.outcomeline",
 }
 
 OF_A_KEY = {"missing_reference", "batch_owner_mismatch", "replacement_broken", "stuck_request", "request_without_batch"}
@@ -86,6 +88,8 @@ class Plant:
     """The checks of which repair leaves something to an admin."""
 
     fits: Callable[[Module], bool] = every
+    alone: bool = False
+    """It does something in all modules: nothing else is planted with it."""
 
     @property
     def codes(self) -> list[str]:
@@ -140,6 +144,7 @@ def tables_of(module: Module) -> dict[str, object]:
         "events": f'"{key}_recordevent"',
         "reservations": '"reservations_reservation"',
         "conflicts": '"distribution_conflict"',
+        "lines": '"distribution_outcomeline"',
         "uploads": '"distribution_upload"',
         "notices": '"notices_notice"',
         "new": NEW[module.key],

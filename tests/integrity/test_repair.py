@@ -23,14 +23,15 @@ IN_TEST = 1
 """So many plants of each check are repaired in `make test`; `make proof` repairs the others."""
 
 Sown = tuple[tuple[Module, Plant], ...]
-"""What is repaired at once: one plant in each module; alone, what cannot be undone as a whole."""
+"""What is repaired at once: one plant in each module; alone, what is done in all, or cannot be undone as a whole."""
 
 
 def at_once(several: Iterable[Plant]) -> list[Sown]:
     plants = sorted(several, key=lambda plant: sum(plant.fits(module) for module in modules()))
-    alone = [((next(filter(plant.fits, modules())), plant),) for plant in plants if plant.is_past_the_keys]
+    single = [plant for plant in plants if plant.alone or plant.is_past_the_keys]
+    alone = [((next(filter(plant.fits, modules())), plant),) for plant in single]
     pairs: list[tuple[Module, Plant]] = []
-    for plant in [plant for plant in plants if not plant.is_past_the_keys]:
+    for plant in [plant for plant in plants if plant not in single]:
         taken = Counter(module.key for module, _plant in pairs)
         pairs.append((min(filter(plant.fits, modules()), key=lambda module: taken[module.key]), plant))
     return [*alone, *side_by_side(pairs)]

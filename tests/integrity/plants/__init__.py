@@ -7,10 +7,11 @@ from tests.integrity.plants import (
     history,
     life,
     links,
+    outcomes,
     requests,
     reservations,
     tasks,
 )
 
-FILES = (history, life, links, requests, customers, reservations, covering, counts, tasks)
+FILES = (history, life, links, requests, customers, reservations, covering, outcomes, counts, tasks)
 PLANTS = {code: plants for file in FILES for code, plants in file.PLANTS.items()}

@@ -162,6 +162,7 @@ PLANTS = {
             " UNION ALL SELECT 'memberwd.record', id FROM memberwd_record WHERE invalid_reason = 'Reserved by dewi';"
             " history_mismatch: dewi",
             OFF,
+            alone=True,
         ),
         Plant(
             "nothing but spaces",
