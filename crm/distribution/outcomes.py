@@ -52,8 +52,7 @@ _EACH = ", ".join(
     for what, (value, mark) in SAID.items()
 )
 
-# What each operation has left of each record, beside what the one before has left; but for what was taken back, which
-# is the next that happened to the record.
+# What each operation has left of each record, beside what the one before has left.
 LINES = f"""
     SELECT step.pgh_obj_id AS record_id, u.id AS staff_id, said.what, said.value, step.pgh_created_at AS at,
            step.pgh_context_id AS operation
@@ -70,22 +69,32 @@ LINES = f"""
               AND e.pgh_context_id IS DISTINCT FROM step.pgh_context_id
         ORDER BY e.pgh_id DESC LIMIT 1
     ) AS was ON true
+    {{and_later}}
+    CROSS JOIN LATERAL (VALUES {_EACH}) AS said (what, value, mark, mark_before)
+    WHERE said.mark <> said.mark_before {{unless}}
+"""  # noqa: S608 (constants of this file)
+# That it was taken back is the next that happened to the record.
+AND_LATER = """
     LEFT JOIN LATERAL (
         SELECT n.metadata ->> 'operation' AS operation
-        FROM {{events}} e LEFT JOIN pghistory_context n ON n.id = e.pgh_context_id
+        FROM {events} e LEFT JOIN pghistory_context n ON n.id = e.pgh_context_id
         WHERE e.pgh_obj_id = step.pgh_obj_id AND e.pgh_id > step.pgh_id ORDER BY e.pgh_id LIMIT 1
     ) AS later ON true
-    CROSS JOIN LATERAL (VALUES {_EACH}) AS said (what, value, mark, mark_before)
-    WHERE later.operation IS DISTINCT FROM '{TAKEN_BACK}' AND said.mark <> said.mark_before
-"""  # noqa: S608 (constants of this file)
+"""
+UNLESS = f"AND later.operation IS DISTINCT FROM '{TAKEN_BACK}'"
 OF_ALL = f"SELECT id FROM pghistory_context WHERE metadata ->> 'operation' IN {NOTED}"  # noqa: S608 (constants of this file)
 
 
-def lines_of_history(events: str, contexts: str = OF_ALL) -> str:
+def lines_of_history(events: str) -> str:
     """The SQL of the lines that the history of a module's records tells: record_id, staff_id, what, value, at,
-    operation. `events` is its table, quoted; `contexts` selects the operations.
+    operation. `events` is its table, quoted.
     """
-    return LINES.format(events=events, contexts=contexts)
+    return LINES.format(events=events, contexts=OF_ALL, and_later=AND_LATER.format(events=events), unless=UNLESS)
+
+
+def _lines_of_one(events: str) -> str:
+    """The same of the operation %(key)s, of which nothing was taken back yet."""
+    return LINES.format(events=events, contexts="%(key)s", and_later="", unless="")
 
 
 class OutcomeQuerySet(models.QuerySet["OutcomeLine"]):
@@ -137,7 +146,7 @@ class OutcomeLine(models.Model):
 
 def write_lines(module: Module, key: UUID) -> None:
     """Adds the lines of an operation that has just noted something."""
-    _write(module, "%(key)s", {"key": key})
+    _write(module, _lines_of_one(_events(module)), {"key": key})
 
 
 def fill_from_history(key: str) -> Callable[[Any, Any], None]:
@@ -147,7 +156,7 @@ def fill_from_history(key: str) -> Callable[[Any, Any], None]:
 
     def fill(_apps: Any, _editor: Any) -> None:
         module = get_module(key)
-        written = _write(module, OF_ALL, {})
+        written = _write(module, lines_of_history(_events(module)), {})
         lines = OutcomeLine.objects.filter(module=key, record_id=OuterRef("pk"))
         unknown = module.Record.objects.exclude(worked_at=None).filter(~Exists(lines)).count()
         if written or unknown:
@@ -159,10 +168,12 @@ def fill_from_history(key: str) -> Callable[[Any, Any], None]:
     return fill
 
 
-def _write(module: Module, contexts: str, values: dict[str, Any]) -> int:
-    events = f'"{module.Record.pgh_event_model._meta.db_table}"'
+def _events(module: Module) -> str:
+    return f'"{module.Record.pgh_event_model._meta.db_table}"'
+
+
+def _write(module: Module, told: str, values: dict[str, Any]) -> int:
     columns = "record_id, staff_id, what, value, at, operation"
-    told = lines_of_history(events, contexts)
     into = f'INSERT INTO "{OutcomeLine._meta.db_table}" (module, {columns})'
     query = f"{into} SELECT %(module)s, {columns} FROM ({told}) AS told"  # noqa: S608 (names)
     with connection.cursor() as cursor:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import islice
+from unittest.mock import patch
 
 from django.db import connection, connections, transaction
 from django.db.models.functions import Now
@@ -18,7 +20,7 @@ from django.utils import timezone
 from crm.accounts.models import User
 from crm.distribution.assignment import Returned, assign_random, recall_records, transfer_records
 from crm.distribution.imports.uploads import import_upload, receive_upload, undo_import
-from crm.distribution.models import BaseDatabase, Validation
+from crm.distribution.models import BaseDatabase, OutcomeLine, Validation
 from crm.distribution.undo import undo
 from crm.distribution.validation import replace_invalid, restore_archived, validate_records
 from crm.distribution.work import note_outcome
@@ -106,6 +108,7 @@ def _measure_pages(rows: int) -> dict[str, tuple[float, int]]:
     assign_random(module=MEMBER_WD, database=small, staff=team[0], count=100, by=admin)
     for person, count in ((fresh, 3_000), (busy, 500)):
         assign_random(module=MEMBER_WD, database=database, staff=person, count=count, by=admin)
+    _lines_of_a_year([busy, *team], rows)
     _work(busy)
     settle()
     urls = {admin: _pages_of_admins(database, small, fresh), fresh: _lists_of(fresh), busy: _pages_of_staff(busy)}
@@ -188,6 +191,45 @@ def _lists(database: BaseDatabase) -> dict[str, str]:
         for kind, url in urls.items()
         for name, query in queries.items()
     }
+
+
+def noting() -> Iterator[Result]:
+    """An outcome of one record, and of 50, with 1,000,000 records and as many lines of work done: against the same
+    without its lines.
+    """
+    admin, staff = people()
+    database = make_database(1_000_000)
+    assign_random(module=MEMBER_WD, database=database, staff=staff, count=5_000, by=admin)
+    _lines_of_a_year([staff, *team_of(50)], 1_000_000)
+    settle()
+    mine = iter(list(MEMBER_WD.Record.objects.held_by(staff).values_list("pk", flat=True)))
+
+    def note(count: int) -> None:
+        records = MEMBER_WD.Record.objects.with_ids(list(islice(mine, count)))
+        note_outcome(records=records, by=staff, reach="reachable", response="yes", note="tea")
+
+    for count in (1, 50):
+        pairs = []
+        for _turn in range(25):
+            with_lines = once(lambda count=count: note(count))
+            with patch("crm.distribution.work.write_lines"):
+                pairs.append((with_lines, once(lambda count=count: note(count))))
+        slow, fast = (sorted(each)[len(pairs) // 2] for each in zip(*pairs, strict=True))
+        yield Result(f"noting an outcome of {count} : the same without its lines", slow, fast, 1.2)
+
+
+def _lines_of_a_year(staff: list[User], count: int) -> None:
+    """Each of them has noted as much on each day before today."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO "{OutcomeLine._meta.db_table}" (module, record_id, staff_id, what, value, at, operation)
+            SELECT %s, n, (%s::bigint[])[1 + n %% %s], 'response', 'yes',
+                   now() - make_interval(days => 1 + n %% 365), gen_random_uuid()
+            FROM generate_series(1, %s) n
+            """,
+            [MEMBER_WD.key, [each.pk for each in staff], len(staff), count],
+        )
 
 
 def actions_on_5000() -> Iterator[Seconds]:
@@ -392,6 +434,7 @@ def _file(rows: int) -> bytes:
 CASES = [
     import_against_copy,
     assign_50,
+    noting,
     pages,
     actions_on_5000,
     transferring_120000,
