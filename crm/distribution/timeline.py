@@ -12,12 +12,10 @@ from crm.accounts.models import User
 from crm.distribution import words
 from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseRecord, Status
 from crm.distribution.operations import operation_name
+from crm.distribution.outcomes import NOTED
 
 MOST_MOMENTS = 200
 """The newest changes; nobody reads more on one page."""
-
-NOTED = {"records.work", "records.validate"}
-"""The operations by which staff note something."""
 
 NOTHING_NOTED = {**NO_WORK, **NO_VALIDATION}
 
@@ -33,6 +31,8 @@ class Moment:
     assignee: User | None
     said: str = ""
     """What was noted about the customer, in words."""
+    note: str = ""
+    """The text of a note that was saved then: it stays here when the record goes back to the pool."""
 
 
 def timeline(record: BaseRecord, reader: User) -> list[Moment]:
@@ -55,6 +55,7 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
             status=Status(event.status),
             assignee=people.get(event.assignee_id),
             said=_said(event, before) if context.get("operation") in NOTED else "",
+            note=event.note if context.get("operation") in NOTED and _is_new(event, before, "note") else "",
         )
         for event, before, context in zip(events, befores, contexts, strict=True)
     ]
@@ -66,12 +67,11 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
 
 
 def _said(event: Any, before: Any) -> str:
-    """What the event changed of what staff note; without an event before it, nothing had been noted."""
+    """What the event changed of what staff note."""
     fields = (*NO_WORK, "validation", "validation_reason")
-    return words.noted(
-        {
-            name: getattr(event, name)
-            for name in fields
-            if getattr(event, name) != (getattr(before, name) if before else NOTHING_NOTED[name])
-        }
-    )
+    return words.noted({name: getattr(event, name) for name in fields if _is_new(event, before, name)})
+
+
+def _is_new(event: Any, before: Any, name: str) -> bool:
+    """Without an event before it, nothing had been noted."""
+    return bool(getattr(event, name) != (getattr(before, name) if before else NOTHING_NOTED[name]))

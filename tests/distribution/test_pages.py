@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm.accounts.models import User
-from crm.distribution.assignment import assign_random, transfer_records
+from crm.distribution.assignment import assign_picked, assign_random, transfer_records
 from crm.distribution.holdings import holding, work_of
 from crm.distribution.reserving.figures import TEAM
+from crm.distribution.work import note_outcome
 from crm.figures import Figure, figures, get_figure
 from crm.home.demo import seed
 from crm.registry import Module, get_module, modules
@@ -415,6 +416,33 @@ def test_the_first_step_says_what_will_be_touched_and_touches_nothing(act, world
     assert f'name="expected" value="{shown_in(answer)}"' in text
     assert shown_in(answer).startswith("9;")
     assert list(module.Record.objects.order_by("pk").values()) == before
+
+
+def test_before_a_recall_one_sees_on_how_many_something_is_noted(act, world, module, staff):
+    ids = assigned_ids(world[0])
+    of_staff = module.Record.objects.held_by(staff).filter(pk__in=ids)
+    note_outcome(records=of_staff.filter(pk__in=list(of_staff.values_list("pk", flat=True)[:2])), by=staff, note="tea")
+    text = act("recall", ids=ids).content.decode()
+    assert "On <strong>2</strong> of them staff have noted something" in text
+    assert "have noted something" not in act("transfer", ids=ids).content.decode(), "there it goes along"
+
+
+def test_what_was_said_of_a_customer_stays_in_the_timeline_when_the_record_goes_back(
+    act, world, module, desk, staff, other_staff, admin, sign_in
+):
+    record = module.Record.objects.held_by(staff).filter(database=world[0]).first()
+    this = module.Record.objects.with_ids([record.pk])
+    note_outcome(records=this, by=staff, response="yes", note="Two <teas>,\nMonday")
+    act("recall", ids=[record.pk], token=uuid4())
+    said = "<blockquote>Two &lt;teas&gt;,<br>Monday</blockquote>"
+    assert said in desk.get(record.get_absolute_url()).content.decode()
+    assign_picked(module=module, database=world[0], staff=other_staff, record_ids=[record.pk], by=admin)
+    note_outcome(records=this, by=other_staff, note="Coffee")
+    theirs = sign_in(other_staff).get(record.get_absolute_url()).content.decode()
+    assert ("<blockquote>Coffee</blockquote>" in theirs, said in theirs) == (True, False), "from when it came to them"
+    both = desk.get(record.get_absolute_url()).content.decode()
+    assert said in both
+    assert "<blockquote>Coffee</blockquote>" in both
 
 
 def test_the_second_step_recalls(act, world, module, desk):

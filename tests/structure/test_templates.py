@@ -38,6 +38,7 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ("distribution/_supplies.html", "count wanted=supply.wanted"): "how many of them are of each database, there too",
     ("distribution/_supplies.html", "count n=supply.missing"): "how many of those cannot be replaced, there too",
     ("distribution/_chosen.html", "count n=selection.count"): "how many the action is about: its own confirmation",
+    ("distribution/_chosen.html", "count n=selection.noted"): "on how many of them something is noted, there too",
     ("distribution/_chosen.html", "count n=n"): "how many of them are with each person, in the same confirmation",
     ("records/decide.html", "count n=chosen.waiting|length"): "how many the answer is about: its own confirmation",
     ("records/decide.html", "count n=chosen.quantity"): "for how many records, in the same confirmation",

@@ -95,6 +95,8 @@ class Action:
     explanation: Promise | str = ""
     is_final: bool = False
     """It cannot be taken back."""
+    clears: bool = False
+    """What staff have noted leaves the records."""
     people: Callable[[Selection], Iterable[User]] = lambda selection: ()
     """Who has to be working for it, besides whom the form names."""
     receivers: Callable[[Selection], list[tuple[User, int]]] = lambda selection: []
@@ -263,6 +265,7 @@ ACTIONS = {
         icon="arrow-uturn-left",
         form=lambda selection, data: ConfirmForm(data, initial=_initial(selection)),
         run=_recall,
+        clears=True,
     ),
     "transfer": Action(
         title=gettext_lazy("Transfer records"),
