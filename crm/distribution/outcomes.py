@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -183,7 +184,8 @@ def _write(module: Module, told: str, values: dict[str, Any]) -> int:
 
 def take_back_lines(module: Module, key: UUID, record_ids: Collection[int]) -> None:
     """Of these records, the operation's lines: it was undone."""
-    OutcomeLine.objects.filter(operation=key, module=module.key, record_id__in=list(record_ids)).delete()
+    ids = RawSQL("SELECT unnest(%s::bigint[])", [list(record_ids)])  # one parameter, however many
+    OutcomeLine.objects.filter(operation=key, module=module.key, record_id__in=ids).delete()
 
 
 @dataclass(frozen=True)

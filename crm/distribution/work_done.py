@@ -59,7 +59,7 @@ class WorkDone:
             return reader
         if not pk:
             return None
-        found = User.objects.filter(pk=pk, role="staff").first() if pk.isdecimal() and len(pk) < 10 else None
+        found = User.objects.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 10 else None
         if found is None:
             raise Http404
         return found

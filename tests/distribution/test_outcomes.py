@@ -9,6 +9,7 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
+from crm.accounts.services import change_role
 from crm.distribution.assignment import assign_random, recall_records, transfer_records
 from crm.distribution.leaving import deactivate_with_records
 from crm.distribution.models import OutcomeLine, Validation
@@ -235,6 +236,14 @@ def test_staff_see_their_own_and_open_only_what_is_with_them(module, mine, staff
 )
 def test_what_there_is_not_is_not_found(desk, query):
     assert desk.get(f"{reverse('work_done')}?{query}").status_code == 404
+
+
+def test_what_was_done_is_listed_whatever_they_are_now(module, mine, staff, desk, owner, admin):
+    note_outcome(records=first(mine, 2), by=staff, response="yes")
+    recall_records(records=mine, by=admin)
+    change_role(person=staff, role="admin", by=owner)
+    page = desk.get(reverse("work_done"), {"staff": staff.pk}).content.decode()
+    assert page.count('<th scope="row">') == 2
 
 
 def test_yesterday_is_listed_by_its_day(module, mine, staff, desk):
