@@ -28,6 +28,7 @@ class ModuleSettings(models.Model):
     most_per_request = models.PositiveIntegerField(_("most records per request"), default=100)
     auto_replace = models.BooleanField(_("replace invalid records at once"), default=False)
     most_replacements = models.PositiveIntegerField(_("most replacements per batch"), default=20)
+    staff_see_earlier = models.BooleanField(_("staff see what was said before"), default=False)
 
     class Meta:
         constraints = [

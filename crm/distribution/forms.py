@@ -136,6 +136,11 @@ class SettingsForm(forms.Form):
         min_value=0,
         max_value=MOST_AT_ONCE,
     )
+    staff_see_earlier = forms.BooleanField(
+        label=_("Staff see what was said before"),
+        help_text=_("The timeline shows them the outcomes and notes of those who had the record before them."),
+        required=False,
+    )
 
     def __init__(self, data: Any = None, *, module: Module) -> None:
         self.module = module
@@ -173,13 +178,13 @@ class PurgeForm(ConfirmForm):
 
 class LeaveForm(ConfirmForm):
     """What happens to the records of somebody who leaves: to the pools, or to the people of `to`, evenly. It has to be
-    said when the person holds any, and somebody else could be given them."""
+    said when the person holds any, and somebody else could be given them: neither is chosen beforehand."""
 
     what = forms.ChoiceField(
         label=_("Their records and reservations"),
         choices=[("pools", _("go back to the pools, and end")), ("people", _("go to other people, evenly"))],
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
-        initial="pools",
+        error_messages={"required": _("Choose what becomes of their records and reservations.")},
     )
     to = forms.ModelMultipleChoiceField(
         label=_("To whom"),

@@ -1,5 +1,6 @@
 """A staff member leaves: what happens to their records and reservations, in the same transaction."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,11 @@ class Belongings:
     asked: list[str]
     waiting: int
     reserved: int
+
+    @property
+    def noted(self) -> Counter[str]:
+        """On how many of the records something is noted that leaves them on their way to a pool."""
+        return sum((held.records().count_noted() for held in self.holdings), Counter[str]())
 
     @property
     def holds_something(self) -> bool:

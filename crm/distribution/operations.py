@@ -62,6 +62,16 @@ OPERATIONS: dict[str, str | Promise] = {
     "upload.reread": _("File read again"),
 }
 
+OF_RESERVATIONS = {
+    "reservation.add": _("Reserved for %(name)s"),
+    "reservation.approve": _("Reserved for %(name)s, who asked for it"),
+    "reservation.restore": _("Reserved for %(name)s again"),
+    "reservation.move": _("The reservation was moved to %(name)s"),
+    "reservation.release": _("The reservation of %(name)s was released"),
+    "reservation.expire": _("The reservation of %(name)s has ended"),
+}
+"""Of a record: what a reservation did to it, and whose it was."""
+
 
 def operation_name(operation: str) -> str | Promise:
     """The words for an operation; its own name where there are none, and nothing for none."""

@@ -1,6 +1,6 @@
 """What the pages, the figures and the services select, each named once."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,13 @@ WORK_STATES: dict[str, Callable[[], Q]] = {
 }
 
 NO_STATES = dict.fromkeys(WORK_STATES, 0)
+
+# What staff have noted of a record, which leaves it on its way back to the pool.
+NOTED = {
+    "outcomes": ~Q(reach="", response="", validation=""),
+    "notes": ~Q(note=""),
+    "follow_ups": Q(follow_up_on__isnull=False),
+}
 
 
 class DatabaseQuerySet(models.QuerySet):
@@ -189,6 +196,12 @@ class RecordQuerySet(models.QuerySet):
         for key, state, n in first.union(*others, all=True):
             counts[key][state] = n
         return counts
+
+    def count_noted(self) -> Counter[str]:
+        """Of how many of these something is noted ("any"), and each of NOTED."""
+        noted = self.exclude(worked_at=None).order_by()
+        counts = {name: Count("pk", filter=condition) for name, condition in NOTED.items()}
+        return Counter(noted.aggregate(any=Count("pk"), **counts))
 
     def in_conflict(self) -> "RecordQuerySet":
         return self.filter(is_reservation_conflict=True)

@@ -66,7 +66,7 @@ class Selection:
 
     def forget(self) -> None:
         """What is known of the rows is looked up again."""
-        for known in ("count", "holders", "owners", "noted"):
+        for known in ("count", "holders", "owners"):
             vars(self).pop(known, None)
 
     @cached_property
@@ -92,11 +92,6 @@ class Selection:
             for pk, staff in named.items():
                 counts[staff] += all_of.get(pk) == [staff]
         return [(user, counts[user.pk]) for user in User.objects.filter(pk__in=counts).order_by("pk")]
-
-    @cached_property
-    def noted(self) -> int:
-        """On how many of them something is noted that leaves the record with its staff member."""
-        return sum(part.assigned().exclude(worked_at=None).count() for part in self.parts)
 
     @property
     def fingerprint(self) -> str:

@@ -1,7 +1,9 @@
 """The timeline of a record: its import and each later change, with who and when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.apps import apps
@@ -11,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from crm.accounts.models import User
 from crm.distribution import words
 from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseRecord, Status
-from crm.distribution.operations import operation_name
-from crm.distribution.outcomes import NOTED
+from crm.distribution.operations import OF_RESERVATIONS, operation_name
+from crm.distribution.outcomes import NOTED, TAKEN_BACK
+from crm.distribution.settings import settings_of
 
 MOST_MOMENTS = 200
 """The newest changes; nobody reads more on one page."""
@@ -22,7 +25,7 @@ NOTHING_NOTED = {**NO_WORK, **NO_VALIDATION}
 
 @dataclass(frozen=True)
 class Moment:
-    """One entry. `who` is None where the write came from outside the app."""
+    """One entry. `who` is None where the write came from outside the app; `assignee` is whom the record came to."""
 
     at: datetime
     what: str | Promise
@@ -36,34 +39,72 @@ class Moment:
 
 
 def timeline(record: BaseRecord, reader: User) -> list[Moment]:
-    """Newest first; the last entry is the import. Staff see what has been since the record came to them: who had it
-    before, and what they said of the customer, is not theirs.
+    """Newest first; the last entry is the import.
+
+    Staff see what has been since the record came to them, and of the time before, where the owner has set it so
+    (ModuleSettings.staff_see_earlier), what was said of the customer. Who had it before is not theirs otherwise, nor
+    who has reserved the customer.
     """
-    events = apps.get_model(record._meta.app_label, "RecordEvent").objects.filter(pgh_obj_id=record.pk)
-    if not reader.is_admin:
-        events = events.filter(assignee=reader, assigned_at=record.assigned_at)
-    events = list(events.select_related("pgh_context").order_by("-pgh_id")[:MOST_MOMENTS])
-    contexts = [event.pgh_context.metadata if event.pgh_context else {} for event in events]
-    named = {context.get("user") for context in contexts} | {event.assignee_id for event in events}
-    people = User.objects.in_bulk(named - {None})
-    befores = [*events, None][1:]
-    moments = [
-        Moment(
-            at=event.pgh_created_at,
-            what=operation_name(context.get("operation") or "") or _("Changed outside the app"),
-            who=people.get(context.get("user")),
-            status=Status(event.status),
-            assignee=people.get(event.assignee_id),
-            said=_said(event, before) if context.get("operation") in NOTED else "",
-            note=event.note if context.get("operation") in NOTED and _is_new(event, before, "note") else "",
-        )
-        for event, before, context in zip(events, befores, contexts, strict=True)
-    ]
+    events: list[Any] = list(
+        apps.get_model(record._meta.app_label, "RecordEvent")
+        .objects.filter(pgh_obj_id=record.pk)
+        .select_related("pgh_context")
+        .order_by("-pgh_id")[: MOST_MOMENTS + 1]  # one more, for what the oldest shown has changed
+    )
     # One operation may write a record twice, say put back and then settled: that is one entry.
-    told = [(event.pgh_context_id or event.pgh_id, moment) for event, moment in zip(events, moments, strict=True)]
-    moments = [each[1] for each, newer in zip(told, [None, *told], strict=False) if each != newer]
+    steps = [list(step) for _key, step in groupby(events, key=lambda event: event.pgh_context_id or event.pgh_id)]
+    newest = [step[0] for step in steps]
+    owners = _owners_of(events) if reader.is_admin else {}
+    named = {pk for event in newest for pk in (_user(event), event.assignee_id)} | {*owners.values()}
+    people = User.objects.in_bulk(named - {None})
+    sees_earlier = reader.is_admin or settings_of(record.module).staff_see_earlier
+    moments = []
+    for later, event, before in list(zip([None, *newest], newest, [*newest[1:], None], strict=False))[:MOST_MOMENTS]:
+        name = _operation(event)
+        said = _said(event, before) if name in NOTED else ""
+        is_theirs = event.assignee_id == reader.pk and event.assigned_at == record.assigned_at
+        is_earlier = sees_earlier and said and not (later and _operation(later) == TAKEN_BACK)
+        if not (reader.is_admin or is_theirs or is_earlier):
+            continue
+        came = event.assignee_id and not (before and before.assignee_id == event.assignee_id)
+        owner = owners.get(event.pgh_context_id)
+        moments.append(
+            Moment(
+                at=event.pgh_created_at,
+                what=OF_RESERVATIONS[name] % {"name": people[owner]} if owner else _named(name),
+                who=people.get(_user(event)),
+                status=Status(event.status),
+                assignee=people.get(event.assignee_id) if came else None,
+                said=said,
+                note=event.note if said and _is_new(event, before, "note") else "",
+            )
+        )
     database = record.database
     return [*moments, Moment(database.created_at, _("Imported"), database.created_by, Status.AVAILABLE, None)]
+
+
+def _operation(event: Any) -> str:
+    return (event.pgh_context.metadata.get("operation") or "") if event.pgh_context else ""
+
+
+def _user(event: Any) -> int | None:
+    return event.pgh_context.metadata.get("user") if event.pgh_context else None
+
+
+def _named(operation: str) -> str | Promise:
+    return operation_name(operation) or _("Changed outside the app")
+
+
+def _owners_of(events: Sequence[Any]) -> dict[Any, int]:
+    """By the context of each change that a reservation made: whose it was then."""
+    contexts = [event.pgh_context_id for event in events if _operation(event) in OF_RESERVATIONS]
+    named = {event.reservation_id for event in events} - {None}
+    if not contexts or not named:
+        return {}
+    changes = apps.get_model("reservations", "ReservationEvent").objects.filter(
+        pgh_context__in=contexts, pgh_obj_id__in=named
+    )
+    return dict(changes.order_by("pgh_id").values_list("pgh_context", "staff"))
 
 
 def _said(event: Any, before: Any) -> str:

@@ -150,7 +150,28 @@ def test_an_operation_is_one_entry_of_the_timeline(module, taken, admin):
     undo(module=module, key=done.undo, by=admin)
     record = module.Record.objects.get(pk=taken[0])
     told = [str(moment.what) for moment in timeline(record, admin)]
-    assert told == ["Undone", "Handed to the owner of the reservation", "Reserved", "Assigned", "Imported"]
+    reserved = "Reserved for Rudi Reserver"
+    assert told == ["Undone", "Handed to the owner of the reservation", reserved, "Assigned", "Imported"]
+    assert [moment.assignee and moment.assignee.name for moment in timeline(record, admin)] == [
+        "Sari Staff", "Rudi Reserver", None, "Sari Staff", None,
+    ], "whom it came to"  # fmt: skip
+
+
+def test_the_timeline_says_for_whom_a_customer_was_reserved_and_who_did_it(module, admin, staff, rudi, other_staff):
+    [key] = hold(module, staff, admin, 1, **PHONE)
+    record = module.Record.objects.get(pk=key)
+    reservation = reserve(module, key, rudi, admin)
+    move_reservations(reservations=Reservation.objects.filter(pk=reservation.pk), to=other_staff, by=admin)
+    release_reservations(reservations=Reservation.objects.filter(pk=reservation.pk), by=admin)
+    record.refresh_from_db()
+    told = [(str(moment.what), moment.who, moment.assignee) for moment in timeline(record, admin)[:3]]
+    assert told == [
+        ("The reservation of Tono Staff was released", admin, None),
+        ("The reservation was moved to Tono Staff", admin, None),
+        ("Reserved for Rudi Reserver", admin, None),
+    ]
+    seen = [str(moment.what) for moment in timeline(record, staff)[:3]]
+    assert seen == ["Reservation released", "Reservation moved", "Reserved"], "whose it was is not for staff to see"
 
 
 def test_what_a_third_person_has_reserved_too_is_not_handed_over(module, admin, staff, rudi, other_staff, desk):

@@ -325,6 +325,11 @@ def test_a_restored_record_is_in_the_pool_and_what_took_its_place_stays(act, arc
     assert module.Record.objects.held_by(other_staff).count() == 3
 
 
+def test_before_a_restore_one_sees_on_how_many_something_is_noted(desk, archive, module):
+    text = desk.post(url_of("restore_records", module), {"ids": archive}).content.decode()
+    assert "On <strong>3</strong> of them staff have noted something: 3 have an outcome," in " ".join(text.split())
+
+
 def test_a_purged_record_is_gone_and_every_count_explains_it(act, desk, archive, witness, world, module, staff, admin):
     gone = module.Record.objects.with_ids(archive).filter(assignee=staff)
     keys, batch = sorted(gone.values_list("pk", flat=True)), gone.first().batch

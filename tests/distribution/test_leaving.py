@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from crm.accounts.models import User
 from crm.accounts.services import reactivate_person
@@ -13,6 +14,7 @@ from crm.distribution.assignment import assign_random, recall_records
 from crm.distribution.leaving import belongings_of, deactivate_with_records
 from crm.distribution.models import Validation
 from crm.distribution.validation import validate_records
+from crm.distribution.work import note_outcome
 from crm.errors import Refused
 from crm.notices.models import Kind, Notice
 from crm.registry import get_module, modules
@@ -183,6 +185,20 @@ def test_records_are_handed_over_and_the_message_says_to_whom(desk, leaver, othe
     assert held(other_staff) == GIVEN
 
 
+def test_nothing_is_chosen_beforehand_and_what_would_leave_the_records_is_said(desk, leaver, other_staff):
+    for module in modules():
+        some = module.Record.objects.held_by(leaver)
+        [first, second] = some.order_by("pk").values_list("pk", flat=True)[:2]
+        note_outcome(records=some.with_ids([first]), by=leaver, reach="reachable", note="tea")
+        note_outcome(records=some.with_ids([second]), by=leaver, follow_up_on=timezone.localdate())
+    text = " ".join(desk.get(url_of(leaver)).content.decode().split())
+    radios = re.findall(r'<input type="radio"[^>]*>', text)
+    assert len(radios) == 2
+    assert not any("checked" in radio for radio in radios)
+    said = "On <strong>6</strong> of them staff have noted something: 3 have an outcome, 3 a note, 3 a follow-up."
+    assert text.count(said) == 1
+
+
 def test_whoever_holds_nothing_is_asked_nothing(desk, staff, other_staff):
     page = desk.get(url_of(staff)).content.decode()
     assert "They hold no records and have no reservations." in page
@@ -215,6 +231,7 @@ def test_where_nobody_else_works_the_records_go_back(desk, leaver):
         ({"what": "people", "to": ["999999999"]}, "Select a valid choice"),
         ({"what": "people", "to": ["x"]}, "is not a valid value"),
         ({"what": "elsewhere"}, ""),
+        ({"what": ""}, "Choose what becomes of their records and reservations."),
         ({"expected": ""}, ""),
         ({"expected": "records:1"}, "changed since they were shown"),
         ({"token": "x"}, ""),
@@ -259,7 +276,7 @@ def test_records_that_came_meanwhile_are_asked_about(desk, leaver, admin, other_
     assert answer.status_code == 422
     assert 'name="what"' in answer.content.decode()
     answer = desk.post(url_of(leaver), {"token": uuid4(), "expected": shown_on(answer)})
-    assert "This field is required." in answer.content.decode()
+    assert "Choose what becomes of their records and reservations." in answer.content.decode()
     assert (held(leaver)["bonanza"], is_active(leaver)) == (4, True)
 
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from crm.distribution.assignment import assign_random
+from crm.distribution.assignment import assign_picked, assign_random
 from crm.distribution.querysets import WORK_STATES
 from crm.distribution.work import note_outcome
 from crm.pages import ROWS_PER_PAGE
@@ -37,8 +37,9 @@ def database(make, module, admin, staff, other_staff):
             customer_name=f"{['Budi', 'Siti', 'Agus'][number % 3]} {(number * 11) % 30:02}",
             data=[f"c{number}", f"City {number}"],
         )
-    for person, count in ((staff, 8), (other_staff, 4)):
-        assign_random(module=module, database=database, staff=person, count=count, by=admin)
+    ids = list(database.records.order_by("row_number").values_list("pk", flat=True))
+    for person, some in ((staff, ids[:8]), (other_staff, ids[8:12])):
+        assign_picked(module=module, database=database, staff=person, record_ids=some, by=admin)
     own = list(module.Record.objects.held_by(staff).order_by("pk").values_list("pk", flat=True))
     records = module.Record.objects
     note_outcome(records=records.with_ids(own[:3]), by=staff, reach="reachable", response="yes")

@@ -30,8 +30,9 @@ def fields_of(page, key: str) -> set[str]:
 def test_each_module_has_the_settings_that_it_uses(desk):
     page = desk.get(URL)
     assert [form.module for form in page.context["forms"]] == list(modules())
-    assert fields_of(page, "records") == {"auto_approve", "most_per_request"}
-    assert fields_of(page, "bonanza") == fields_of(page, "memberwd") == {"auto_replace", "most_replacements"}
+    assert fields_of(page, "records") == {"auto_approve", "most_per_request", "staff_see_earlier"}
+    validating = {"auto_replace", "most_replacements", "staff_see_earlier"}
+    assert fields_of(page, "bonanza") == fields_of(page, "memberwd") == validating
 
 
 def test_a_module_nobody_has_set_shows_how_it_is(desk):

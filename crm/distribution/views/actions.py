@@ -4,6 +4,7 @@ An action on chosen rows has two steps under one URL: the first post shows what 
 token of that form, does it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ from crm.distribution.databases import archive_database, restore_database
 from crm.distribution.forms import AssignForm, ConfirmForm, KeepForm, RandomForm, TransferForm
 from crm.distribution.invalid import Supply
 from crm.distribution.models import BaseDatabase
+from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.record_list import RecordList
 from crm.distribution.selection import DeskSelection, Selection
 from crm.distribution.views.attempt import Done, attempt
@@ -95,8 +97,8 @@ class Action:
     explanation: Promise | str = ""
     is_final: bool = False
     """It cannot be taken back."""
-    clears: bool = False
-    """What staff have noted leaves the records."""
+    clears: Callable[[RecordQuerySet], RecordQuerySet] | None = None
+    """Of the chosen, those that what staff have noted leaves."""
     people: Callable[[Selection], Iterable[User]] = lambda selection: ()
     """Who has to be working for it, besides whom the form names."""
     receivers: Callable[[Selection], list[tuple[User, int]]] = lambda selection: []
@@ -137,6 +139,8 @@ def take_two_steps(
         selection.forget()
         form.data = {**request.POST.dict(), "expected": selection.fingerprint}
     context: dict[str, Any] = {"action": action, "selection": selection, "form": form}
+    if action.clears:
+        context["noted"] = sum((action.clears(part).count_noted() for part in selection.parts), Counter[str]())
     context |= {"supplies": action.supplies(selection), "receivers": action.receivers(selection)}
     if confirmed:
         return render_invalid(request, "distribution/action.html", context, piece="action-form")
@@ -265,7 +269,7 @@ ACTIONS = {
         icon="arrow-uturn-left",
         form=lambda selection, data: ConfirmForm(data, initial=_initial(selection)),
         run=_recall,
-        clears=True,
+        clears=RecordQuerySet.assigned,
     ),
     "transfer": Action(
         title=gettext_lazy("Transfer records"),

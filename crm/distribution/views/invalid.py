@@ -10,6 +10,7 @@ from crm.accounts.access import SignedInRequest, admin_page
 from crm.accounts.models import User
 from crm.distribution.forms import ConfirmForm, PurgeForm
 from crm.distribution.invalid import ArchivedList, InvalidList, supplies, waiting
+from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.selection import Selection
 from crm.distribution.validation import archive_invalid, purge_archived, replace_invalid, restore_archived
 from crm.distribution.views.actions import Action, take_two_steps
@@ -122,6 +123,7 @@ WITH_ARCHIVED = {
         icon="arrow-uturn-left",
         form=_confirm,
         run=_restore,
+        clears=RecordQuerySet.archived,
         explanation=gettext_lazy(
             "They go back to the pools of their databases. What took their place stays where it is."
         ),
