@@ -34,10 +34,11 @@ MOST_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class HandedOut:
-    """What a hand-over did."""
+    """What a hand-over did. `undo` is the key by which `crm.distribution.undo` takes it back."""
 
     batch: BaseBatch
     count: int
+    undo: UUID
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,11 @@ def assign_random(
         raise Refused(_("Say how many records to assign: 1 or more."))
     if count > MOST_AT_ONCE:
         raise Refused(_("At most %(most)s records can be assigned at once.") % {"most": f"{MOST_AT_ONCE:,}"})
-    with operation("records.assign", by=by):
+    with operation("records.assign", by=by) as key:
         lock_working(staff)
         _check(module, database, staff, batch)
         drawn = draw(module, database, count)
-        return _hand_out(module, database, staff, by, batch, drawn)
+        return _hand_out(module, database, staff, by, batch, drawn, key)
 
 
 def assign_picked(
@@ -90,7 +91,7 @@ def assign_picked(
     wanted = sorted(set(record_ids))
     if not wanted:
         raise Refused(_("Choose the records to assign."))
-    with operation("records.assign", by=by):
+    with operation("records.assign", by=by) as key:
         lock_working(staff)
         _check(module, database, staff, batch)
         of_database = module.Record.objects.filter(database=database).with_ids(wanted)
@@ -113,7 +114,7 @@ def assign_picked(
                 % {"missing": len(wanted) - len(free), "count": len(wanted)},
                 possible=len(free),
             )
-        return _hand_out(module, database, staff, by, batch, free)
+        return _hand_out(module, database, staff, by, batch, free, key)
 
 
 def recall_records(*, records: RecordQuerySet, by: User) -> Returned:
@@ -200,7 +201,7 @@ def _check(module: Module, database: BaseDatabase, staff: User, batch: BaseBatch
 
 
 def _hand_out(
-    module: Module, database: BaseDatabase, staff: User, by: User, batch: BaseBatch | None, ids: list[int]
+    module: Module, database: BaseDatabase, staff: User, by: User, batch: BaseBatch | None, ids: list[int], key: UUID
 ) -> HandedOut:
     """The rows are locked, in the pool, and reserved by nobody else."""
     if batch is None:
@@ -216,7 +217,7 @@ def _hand_out(
         raise RuntimeError(f"{updated} of {len(ids)} locked records were updated")
     batch.refresh_from_db()
     _tell_received([(batch, updated)])
-    return HandedOut(batch=batch, count=updated)
+    return HandedOut(batch=batch, count=updated, undo=key)
 
 
 def _holders(model: type[BaseRecord], ids: list[int]) -> list[tuple[User, int]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.db import connection, models
@@ -17,6 +18,7 @@ from django.utils.functional import Promise
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch
 from crm.distribution.operations import operation_name
+from crm.distribution.undo import MOST_UNDONE, standing
 
 # One row for each event of each record that was ever in the batch, beside the state before that event. As arrays the
 # keys are looked up in an index; joined, with no statistics yet, each would be compared with every event.
@@ -39,7 +41,8 @@ LINES = f"""
            context.metadata ->> 'operation', (context.metadata ->> 'user')::bigint,
            count(*) FILTER (WHERE {ARRIVED}),
            count(*) FILTER (WHERE {LEFT}),
-           count(*) FILTER (WHERE {ARCHIVED}) - count(*) FILTER (WHERE {RESTORED})
+           count(*) FILTER (WHERE {ARCHIVED}) - count(*) FILTER (WHERE {RESTORED}),
+           pgh_context_id
     FROM ({STEPS}) AS steps LEFT JOIN pghistory_context AS context ON context.id = pgh_context_id
     WHERE ({ARRIVED}) OR ({LEFT}) OR ({ARCHIVED}) OR ({RESTORED})
     GROUP BY 3, 4, pgh_context_id, CASE WHEN pgh_context_id IS NULL THEN steps.pgh_created_at END
@@ -62,6 +65,8 @@ class Line:
     arrived: int
     left: int
     archived: int
+    undo: UUID | None = None
+    """The operation, if the reader can still take it back (crm.distribution.undo)."""
 
 
 def events_of(batch: BaseBatch) -> Any:
@@ -90,13 +95,14 @@ def departures(batch: BaseBatch) -> models.QuerySet:
     return _events(batch, LEFT)
 
 
-def lines(batch: BaseBatch) -> Iterator[Line]:
+def lines(batch: BaseBatch, reader: User) -> Iterator[Line]:
     """What happened to the batch, newest first; one line for each operation."""
     with connection.cursor() as cursor:
         cursor.execute(_sql(LINES, batch))
         rows = cursor.fetchall()
     people = User.objects.in_bulk({row[3] for row in rows if row[3]})
-    for first_event, at, operation, who, arrived, left, archived in rows:
+    can_undo = standing(batch.module, [row[7] for row in rows[:MOST_UNDONE]], reader)
+    for first_event, at, operation, who, arrived, left, archived, key in rows:
         yield Line(
             f"{batch.module.key}-{batch.pk}-{first_event}",
             at,
@@ -105,4 +111,5 @@ def lines(batch: BaseBatch) -> Iterator[Line]:
             arrived,
             left,
             archived,
+            key if key in can_undo else None,
         )

@@ -17,6 +17,7 @@ from django.utils.functional import Promise
 from crm.accounts.models import User
 from crm.distribution.models import BATCH_COUNTS, DATABASE_COUNTS, BaseBatch, BaseDatabase
 from crm.distribution.operations import operation_name
+from crm.distribution.undo import MOST_UNDONE, standing
 from crm.figures import Figure, get_figure
 from crm.moment import one_moment
 
@@ -77,6 +78,8 @@ class Change:
     is_rest: bool
     to: str
     of: str
+    undo: UUID | None = None
+    """The operation, if the reader can still take it back (crm.distribution.undo)."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,8 @@ def column_of(kind: str, name: str) -> str:
     return column
 
 
-def tell(subject: BaseDatabase | BaseBatch, name: str) -> Story:
-    """How this stored count came to what it is, all of it as it was at one moment; in six queries."""
+def tell(subject: BaseDatabase | BaseBatch, name: str, reader: User) -> Story:
+    """How this stored count came to what it is, all of it as it was at one moment; in seven queries."""
     model: Any = type(subject)
     kind = str(model._meta.model_name)
     column, figure = column_of(kind, name), get_figure(f"{kind}.{name}")
@@ -133,6 +136,7 @@ def tell(subject: BaseDatabase | BaseBatch, name: str) -> Story:
         found = _ask(query, pk=subject.pk)
         rows = figure.rows_of(subject).count() if figure.rows else None
         others = _others(subject, [row[3] for row in found if row[3]])
+        can_undo = standing(subject.module, [row[3] for row in found[:MOST_UNDONE]], reader)
     people = User.objects.in_bulk({row[5] for row in found if row[5]})
     changes = [
         Change(
@@ -144,6 +148,7 @@ def tell(subject: BaseDatabase | BaseBatch, name: str) -> Story:
             minus,
             is_rest,
             *_told(others.get(context), is_batch=kind == "batch", plus=plus, minus=minus),
+            undo=context if context in can_undo else None,
         )
         for is_rest, first, at, context, operation, who, plus, minus in found
     ]

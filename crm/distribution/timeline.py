@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.utils.functional import Promise
@@ -16,6 +17,7 @@ from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseRecord, Status
 from crm.distribution.operations import OF_RESERVATIONS, operation_name
 from crm.distribution.outcomes import NOTED, TAKEN_BACK
 from crm.distribution.settings import settings_of
+from crm.distribution.undo import standing
 
 MOST_MOMENTS = 200
 """The newest changes; nobody reads more on one page."""
@@ -36,6 +38,8 @@ class Moment:
     """What was noted about the customer, in words."""
     note: str = ""
     """The text of a note that was saved then: it stays here when the record goes back to the pool."""
+    undo: UUID | None = None
+    """The operation, if the reader can still take it back (crm.distribution.undo)."""
 
 
 def timeline(record: BaseRecord, reader: User) -> list[Moment]:
@@ -58,6 +62,7 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
     named = {pk for event in newest for pk in (_user(event), event.assignee_id)} | {*owners.values()}
     people = User.objects.in_bulk(named - {None})
     sees_earlier = reader.is_admin or settings_of(record.module).staff_see_earlier
+    can_undo = standing(record.module, [newest[0].pgh_context_id] if newest else [], reader)
     moments = []
     for later, event, before in list(zip([None, *newest], newest, [*newest[1:], None], strict=False))[:MOST_MOMENTS]:
         name = _operation(event)
@@ -77,6 +82,7 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
                 assignee=people.get(event.assignee_id) if came else None,
                 said=said,
                 note=event.note if said and _is_new(event, before, "note") else "",
+                undo=event.pgh_context_id if event.pgh_context_id in can_undo else None,
             )
         )
     database = record.database

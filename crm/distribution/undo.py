@@ -1,6 +1,11 @@
-"""Taking an operation on records back, from the history of what they were before it."""
+"""Taking an operation on records back, from the history of what they were before it.
+
+Whoever the records were with has them again; what came out of a pool goes back to it. Staff take back what they did
+themselves, admins what any of them did. A record that anything has changed since stays as it is.
+"""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,12 +13,13 @@ from uuid import UUID
 from django.apps import apps
 from django.db import connection
 from django.db.models import Model
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
+from crm.distribution.coverage import back_to_pool
 from crm.distribution.outcomes import take_back_lines
 from crm.distribution.states import IMPORTED_COLUMNS
 from crm.errors import Refused
@@ -23,47 +29,72 @@ from crm.notices.services import notify_each
 from crm.registry import Module, modules
 from crm.reservations.telling import tell_taken
 
-OF_STAFF = ["records.work", "records.validate"]
-OF_ADMINS = ["records.recall", "records.transfer", "conflict.hand_over", "conflict.keep"]
-"""The operations that can be taken back. Each begins with records that are with a staff member."""
+OF_STAFF = ("records.work", "records.validate")
+ARCHIVING = ("records.replace", "records.archive")
+DRAWING = ("records.assign", "records.replace")
+OF_ADMINS = ("records.recall", "records.transfer", "conflict.hand_over", "conflict.keep", *{*ARCHIVING, *DRAWING})
+"""The operations that can be taken back. What a mark of staff has replaced at once stays so: whoever could take that
+back could look at one customer of the pool after the other.
+"""
 
-# Of each record that the operation changed: its newest event of the operation.
+# Of each record that the operation changed: its newest event of the operation, and the one before the operation.
+# PostgreSQL cannot know how many there are of an operation that has just been, takes them for one, and would compare
+# every pair; looked up one by one, they cost their number.
 CHANGED = """
     WITH after AS (
-        SELECT DISTINCT ON (e.pgh_obj_id) e.* FROM "{events}" e JOIN pghistory_context c ON c.id = e.pgh_context_id
-        WHERE e.pgh_context_id = %(key)s AND (c.metadata ->> 'user')::bigint = %(user)s
-              AND c.metadata ->> 'operation' = ANY(%(undoable)s::text[])
+        SELECT DISTINCT ON (e.pgh_obj_id) e.*, c.metadata ->> 'operation' AS operation
+        FROM "{events}" e JOIN pghistory_context c ON c.id = e.pgh_context_id
+        WHERE e.pgh_context_id = %(key)s AND c.metadata ->> 'operation' = ANY(%(undoable)s::text[])
+              AND (%(anybody)s OR (c.metadata ->> 'user')::bigint = %(user)s)
         ORDER BY e.pgh_obj_id, e.pgh_id DESC
     )
 """
-
-# And beside it the one before the operation. PostgreSQL cannot know how many there are of an operation that has just
-# been, takes them for one, and would compare every pair; looked up one by one, they cost their number.
 BOTH = """
-    after JOIN LATERAL (
+    after LEFT JOIN LATERAL (
         SELECT e.* FROM "{events}" e
         WHERE e.pgh_obj_id = after.pgh_obj_id AND e.pgh_context_id IS DISTINCT FROM %(key)s AND e.pgh_id < after.pgh_id
         ORDER BY e.pgh_id DESC LIMIT 1
     ) AS before ON true
 """
 
-# Those that were with somebody: what came in the place of others was in the pool.
-HOLDERS = f"SELECT before.assignee_id, count(*) FROM {BOTH} WHERE before.status = 'assigned' GROUP BY 1"  # noqa: S608
+# An import is no event: what nothing happened to before was in the pool.
+GOES_TO_HOLDER = f"before.status = 'assigned' AND (after.status <> 'archived' OR after.operation IN {ARCHIVING})"
+GOES_TO_POOL = f"""after.status = 'assigned' AND after.operation IN {DRAWING}
+                AND coalesce(before.status, 'available') IN ('available', 'reserved')"""
+
+HOLDERS = f"""
+    SELECT CASE WHEN before.status = 'assigned' THEN before.assignee_id END, count(*) FROM {BOTH}
+    WHERE before.status = 'assigned' OR ({GOES_TO_POOL}) GROUP BY 1
+"""  # noqa: S608 (constants of this file)
 LOCK = f"""
     SELECT r.id FROM "{{records}}" r
     WHERE r.id IN (SELECT pgh_obj_id FROM after UNION ALL SELECT before.replaces_id FROM {BOTH})
     ORDER BY r.id FOR NO KEY UPDATE OF r
 """  # noqa: S608 (a constant of this file)
 
-# Nothing has changed the record since, with or without a trace. An archived one stays so: it has been replaced.
+# Nothing has changed the record since, with or without a trace.
+IS_AS_LEFT = """
+    r.id = after.pgh_obj_id
+    AND NOT EXISTS (SELECT 1 FROM "{events}" e WHERE e.pgh_obj_id = r.id AND e.pgh_id > after.pgh_id)
+    AND ({of_record}) IS NOT DISTINCT FROM ({of_after})
+"""
+DRAWN = f"""
+    SELECT r.id, after.assignee_id FROM "{{records}}" r, {BOTH} WHERE {IS_AS_LEFT} AND {GOES_TO_POOL}
+"""  # noqa: S608 (constants of this file)
+
+# What was replaced comes back if what came in its place goes back too.
+COMES_BACK = f"""
+    {IS_AS_LEFT} AND {GOES_TO_HOLDER}
+    AND (after.status <> 'archived' OR NOT EXISTS (
+        SELECT 1 FROM "{{records}}" x WHERE x.replaces_id = r.id AND x.id <> ALL(%(drawn)s::bigint[])
+    ))
+"""  # noqa: S608 (constants of this file)
 PUT_BACK = f"""
     UPDATE "{{records}}" r SET {{assignments}}
-    FROM {BOTH}
-    WHERE r.id = after.pgh_obj_id AND before.status = 'assigned' AND after.status <> 'archived'
-          AND NOT EXISTS (SELECT 1 FROM "{{events}}" e WHERE e.pgh_obj_id = r.id AND e.pgh_id > after.pgh_id)
-          AND ({{of_record}}) IS NOT DISTINCT FROM ({{of_after}})
-    RETURNING r.id, before.assignee_id, after.assignee_id
-"""  # noqa: S608 (a constant of this file)
+    FROM {BOTH} WHERE {COMES_BACK} RETURNING r.id, before.assignee_id, after.assignee_id
+"""  # noqa: S608 (constants of this file)
+COULD_BE_PUT_BACK = f"""SELECT count(*) FROM "{{records}}" r, {BOTH} WHERE {COMES_BACK}"""  # noqa: S608 (the same)
+
 # What a record took the place of may be gone by now, or another may have its place.
 STILL_REPLACED = """
     replaces_id = (SELECT o.id FROM "{records}" o
@@ -71,10 +102,28 @@ STILL_REPLACED = """
                          AND NOT EXISTS (SELECT 1 FROM "{records}" x WHERE x.replaces_id = o.id AND x.id <> r.id))
 """
 
+# Of these operations, those that have left something as it is now.
+STANDING = """
+    SELECT c.id FROM pghistory_context c
+    WHERE c.id = ANY(%(keys)s::uuid[]) AND c.metadata ->> 'operation' = ANY(%(undoable)s::text[])
+          AND (%(anybody)s OR (c.metadata ->> 'user')::bigint = %(user)s)
+          AND EXISTS (
+              SELECT 1 FROM "{events}" e WHERE e.pgh_context_id = c.id AND NOT EXISTS (
+                  SELECT 1 FROM "{events}" n WHERE n.pgh_obj_id = e.pgh_obj_id AND n.pgh_id > e.pgh_id
+              )
+          )
+"""
+
 
 # What reservations do to a record is as they are now; one in the pool names none of those that cover it any more.
 SETTLED_AFTER = ("reservation_id", "is_reservation_conflict", "invalid_reason")
 RESERVATION = "reservation_id = CASE WHEN r.status = 'assigned' THEN r.reservation_id END"
+
+
+MOST_UNDONE = 10
+"""Of so many of the newest operations a page looks whether they can be taken back."""
+
+NOTHING_TO_UNDO = _("The records have been changed since, so this cannot be undone. Nothing was changed.")
 
 
 @dataclass(frozen=True)
@@ -85,46 +134,69 @@ class Undone:
     skipped: int
 
 
-def undo(*, module: Module, key: UUID, by: User) -> Undone:
-    """Puts back what one's own operation `key` changed, where nothing has changed it since.
+def undo(*, key: UUID, by: User) -> Undone:
+    """Puts back what the operation `key` changed, in all modules, where nothing has changed it since.
 
     Raises Refused when there is nothing to put back, or somebody who had the records is not working any more.
     """
     with operation("records.undo", by=by):
-        return _undo([module], key, by)
+        return _undo(key, by)
 
 
-def undo_in_modules(*, key: UUID, by: User) -> Undone:
-    """The same of an operation on records of several modules, wherever there is something to put back."""
-    with operation("records.undo", by=by):
-        return _undo(list(modules()), key, by)
+def outlook(*, key: UUID, by: User) -> Undone:
+    """What an undo would do now."""
+    candidates = count = 0
+    for module, counts in _candidates(key, by).items():
+        drawn = [pk for pk, _holder in _ask(DRAWN, module, key, by)]
+        [(held,)] = _ask(COULD_BE_PUT_BACK, module, key, by, drawn=drawn)
+        candidates += counts.total()
+        count += len(drawn) + held
+    return Undone(count, candidates - count)
 
 
-def _undo(among: list[Module], key: UUID, by: User) -> Undone:
+def standing(module: Module, keys: Iterable[UUID | None], by: User) -> set[UUID]:
+    """Of these operations, those of which `by` can still take something back in the module, as far as the history
+    tells; in one query.
+    """
+    wanted = [key for key in keys if key]
+    return {pk for (pk,) in _ask(STANDING, module, None, by, keys=wanted)} if wanted else set()
+
+
+def _undo(key: UUID, by: User) -> Undone:
     """All people are locked before the first record, and all records before the first count changes."""
-    held = {module: counts for module in among if (counts := _holders(module, key, by))}
-    people = User.objects.in_bulk(set[int]().union(*held.values()))
+    candidates = _candidates(key, by)
+    people = User.objects.in_bulk({pk for counts in candidates.values() for pk in counts if pk})
     for pk in sorted(people):
         lock_working(people[pk])
-    for module in held:
-        _lock(module, key, by)
-    moves: Counter[tuple[int, int | None]] = Counter()
+    locked = {module: [pk for (pk,) in _ask(LOCK, module, key, by)] for module in candidates}
+    for module, ids in locked.items():
+        module.Record.objects.lock_counts(ids)
+    moves: Counter[tuple[int | None, int | None]] = Counter()
     taken = {}
-    for module in held:
-        back = _put_back(module, key, by)
+    for module in candidates:
+        drawn = _ask(DRAWN, module, key, by)
+        back_to_pool(module.Record, [pk for pk, _holder in drawn])
+        back = _ask(PUT_BACK, module, key, by, drawn=[pk for pk, _holder in drawn])
+        moves += Counter((None, holder) for _pk, holder in drawn)
         moves += Counter((before, after) for _pk, before, after in back)
         take_back_lines(module, key, [pk for pk, _before, _after in back])
         taken[module] = module.Record.objects.settle([pk for pk, _before, _after in back]).taken
         settle_invalid_alerts(module, *people.values())
     if not moves:
-        raise Refused(_("The records have been changed since, so this cannot be undone. Nothing was changed."))
+        raise Refused(str(NOTHING_TO_UNDO))
     tell_taken(taken)
     _tell(moves)
-    return Undone(moves.total(), sum(sum(counts.values()) for counts in held.values()) - moves.total())
+    return Undone(moves.total(), sum(counts.total() for counts in candidates.values()) - moves.total())
 
 
-def _put_back(module: Module, key: UUID, by: User) -> list[tuple[int, int, int | None]]:
-    """The keys of the records that are as they were again, with who had each, and who had it until now."""
+def _candidates(key: UUID, by: User) -> dict[Module, Counter[int | None]]:
+    """In each module where there are some: who had how many of the records before the operation; None, the pool."""
+    found = {module: Counter(dict(_ask(HOLDERS, module, key, by))) for module in modules()}
+    return {module: counts for module, counts in found.items() if counts}
+
+
+def _ask(text: str, module: Module, key: UUID | None, by: User, **values: Any) -> list[Any]:
+    """The answer to one of the queries above; but for STANDING, about the operation `key`."""
     events, records = apps.get_model(module.key, "RecordEvent"), module.Record
     columns = _columns(events)
     names = {
@@ -135,35 +207,18 @@ def _put_back(module: Module, key: UUID, by: User) -> list[tuple[int, int, int |
     }
     plain = [f"{name} = before.{name}" for name in columns if name not in ("replaces_id", *SETTLED_AFTER)]
     names["assignments"] = ", ".join([*plain, RESERVATION, STILL_REPLACED.format(**names)])
+    undoable = OF_ADMINS if by.is_admin else OF_STAFF
+    values |= {"key": key, "user": by.pk, "anybody": by.is_admin, "undoable": list(undoable)}
     with connection.cursor() as cursor:
-        cursor.execute((CHANGED + PUT_BACK).format(**names), _values(key, by))
+        cursor.execute(((CHANGED if key else "") + text).format(**names), values)
         return cursor.fetchall()
 
 
-def _values(key: UUID, by: User) -> dict[str, Any]:
-    return {"key": key, "user": by.pk, "undoable": OF_ADMINS if by.is_admin else OF_STAFF}
-
-
-def _holders(module: Module, key: UUID, by: User) -> dict[int, int]:
-    """Who had how many of the records before the operation."""
-    events = apps.get_model(module.key, "RecordEvent")
-    with connection.cursor() as cursor:
-        cursor.execute((CHANGED + HOLDERS).format(events=events._meta.db_table), _values(key, by))
-        return dict(cursor.fetchall())
-
-
-def _lock(module: Module, key: UUID, by: User) -> None:
-    events = apps.get_model(module.key, "RecordEvent")
-    text = (CHANGED + LOCK).format(events=events._meta.db_table, records=module.Record._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(text, _values(key, by))
-
-
-def _tell(moves: Counter[tuple[int, int | None]]) -> None:
+def _tell(moves: Counter[tuple[int | None, int | None]]) -> None:
     """Whom records came back to, and whom they left."""
     back, gone = Counter[int](), Counter[int]()
     for (before, after), n in moves.items():
-        if before != after:
+        if before and before != after:
             back[before] += n
         if after and before != after:
             gone[after] += n

@@ -34,10 +34,22 @@ from crm.registry import Module, module_of
 
 @dataclass(frozen=True)
 class Replaced:
-    """`replaced` were archived and replaced; `waiting` still wait: the pool or the batch's limit had no more."""
+    """`replaced` were archived and replaced; `waiting` still wait: the pool or the batch's limit had no more.
+
+    `undo` is the key by which `crm.distribution.undo` takes it back, where an admin did it.
+    """
 
     replaced: int
     waiting: int
+    undo: UUID
+
+
+@dataclass(frozen=True)
+class Archived:
+    """`count` records were archived, and nothing took their place. `undo` is as in `Replaced`."""
+
+    count: int
+    undo: UUID
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ def validate_records(
         module.Record.objects.with_ids(ids).exclude(**said).update(**mark, worked_at=Now())
         replacement = None
         if validation == Validation.INVALID and settings_of(module).auto_replace:
-            replacement = _replace(module, ids, by, most=_room(module))
+            replacement = _replace(module, ids, by, key, most=_room(module))
         write_lines(module, key)
         settle_invalid_alerts(module, by)
         return Validated(len(ids), selected - len(ids), key, replacement)
@@ -92,11 +104,11 @@ def replace_invalid(*, records: RecordQuerySet, by: User) -> Replaced:
     Raises Refused when none waits any more, or none can be replaced: their databases have no more, or are archived.
     """
     module = module_of(records.model)
-    with operation("records.replace", by=by):
+    with operation("records.replace", by=by) as key:
         for staff in User.objects.filter(pk__in=records.marked_invalid().values("assignee")).order_by("pk"):
             lock_working(staff)
         ids = _locked_invalid(records)
-        done = _replace(module, ids, by)
+        done = _replace(module, ids, by, key)
         if not done.replaced:
             raise Refused(_("Their databases have no record left to replace them with. Nothing was changed."))
         _tell_answered(module, ids, replaced=True)
@@ -104,15 +116,15 @@ def replace_invalid(*, records: RecordQuerySet, by: User) -> Replaced:
         return done
 
 
-def archive_invalid(*, records: RecordQuerySet, by: User) -> int:
-    """Archives the invalid ones among the records, without replacement. Returns how many."""
+def archive_invalid(*, records: RecordQuerySet, by: User) -> Archived:
+    """Archives the invalid ones among the records, without replacement."""
     module = module_of(records.model)
-    with operation("records.archive", by=by):
+    with operation("records.archive", by=by) as key:
         ids = _locked_invalid(records)
         _archive(module, ids, by)
         _tell_answered(module, ids, replaced=False)
         settle_invalid_alerts(module)
-        return len(ids)
+        return Archived(len(ids), key)
 
 
 def restore_archived(*, records: RecordQuerySet, by: User) -> int:
@@ -168,7 +180,7 @@ def _archive(module: Module, ids: list[int], by: User) -> None:
 
 
 def _replace(
-    module: Module, ids: list[int], by: User, *, most: Callable[[set[int]], dict[int, int]] | None = None
+    module: Module, ids: list[int], by: User, key: UUID, *, most: Callable[[set[int]], dict[int, int]] | None = None
 ) -> Replaced:
     """Archives and replaces what it can of these locked records. `most` says how many more each batch may have."""
     rows = list(module.Record.objects.with_ids(ids).order_by("pk").values_list("pk", "database", "batch"))
@@ -187,7 +199,7 @@ def _replace(
     if pairs:
         _archive(module, [old for _new, old in pairs], by)
         _put_in_place(module, pairs, by)
-    return Replaced(replaced=len(pairs), waiting=len(ids) - len(pairs))
+    return Replaced(replaced=len(pairs), waiting=len(ids) - len(pairs), undo=key)
 
 
 def _room(module: Module) -> Callable[[set[int]], dict[int, int]]:

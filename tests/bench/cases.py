@@ -256,7 +256,7 @@ def actions_on_5000() -> Iterator[Seconds]:
     recalled: list[Returned] = []
     again = chosen(theirs)
     yield Seconds("recalling 5,000", once(lambda: recalled.append(recall_records(records=again, by=admin))), 3.0)
-    yield Seconds("undoing that", once(lambda: undo(module=MEMBER_WD, key=recalled[0].undo, by=admin)), 3.0)
+    yield Seconds("undoing that", once(lambda: undo(key=recalled[0].undo, by=admin)), 3.0)
 
 
 def transferring_120000() -> Iterator[Result | Seconds]:
@@ -355,7 +355,7 @@ def recalling_covered() -> Iterator[Result]:
             seconds.append(once(lambda taken=taken: answers.append(taken())))
             if answers[-1].count != len(ids):
                 raise RuntimeError(f"{answers[-1].count} of {len(ids)} were recalled")
-            undo(module=MEMBER_WD, key=answers[-1].undo, by=admin)
+            undo(key=answers[-1].undo, by=admin)
             settle()
         return sorted(seconds)[1]
 

@@ -438,8 +438,8 @@ def test_everybody_at_once_at_the_same_few_customers(workers, admin, owner, staf
         try:
             what(turn)
             if undone and turn % 3 == 0:
-                module, key = undone[-1]
-                undo(module=module, key=key, by=admin)
+                _module, key = undone[-1]
+                undo(key=key, by=admin)
         except Refused:
             return
 

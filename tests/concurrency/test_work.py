@@ -402,7 +402,7 @@ def test_what_is_recalled_while_it_is_taken_back_ends_in_the_pool(race, members,
         records = of(batch)
         key = note_outcome(records=records, by=staff, note="called").undo
         undone, recalled = race(
-            lambda key=key: undo(module=MEMBERS, key=key, by=staff),
+            lambda key=key: undo(key=key, by=staff),
             lambda records=records: recall_records(records=records, by=admin),
         )
         assert recalled.count == 6
@@ -418,7 +418,7 @@ def test_what_is_taken_back_twice_at_once_comes_back_once(race, batch, staff, ad
     for _ in range(ROUNDS):
         records = of(batch)
         key = recall_records(records=records, by=admin).undo
-        results = race(*[lambda key=key: undo(module=MEMBERS, key=key, by=admin)] * 2)
+        results = race(*[lambda key=key: undo(key=key, by=admin)] * 2)
         assert [result for result in results if isinstance(result, Undone)] == [Undone(8, 0)]
         assert len(refusals(results)) == 1
         assert batch.records.assigned().count() == 8
@@ -431,7 +431,7 @@ def test_a_recall_is_taken_back_or_its_records_are_handed_out(race, members, sta
         batch = assign_random(module=MEMBERS, database=members, staff=staff, count=60, by=admin).batch
         key = recall_records(records=batch.records.all(), by=admin).undo
         undone, assigned = race(
-            lambda key=key: undo(module=MEMBERS, key=key, by=admin),
+            lambda key=key: undo(key=key, by=admin),
             lambda: assign_random(module=MEMBERS, database=members, staff=other_staff, count=60, by=owner),
         )
         assert isinstance(undone, Refused) != isinstance(assigned, Refused)
@@ -449,7 +449,7 @@ def test_a_replacement_comes_back_while_its_original_is_restored(race, batch, st
         replacement = MEMBERS.Record.objects.filter(pk=MEMBERS.Record.objects.get(replaces=original.get()).pk)
         key = recall_records(records=replacement, by=admin).undo
         undone, restored = race(
-            lambda key=key: undo(module=MEMBERS, key=key, by=admin),
+            lambda key=key: undo(key=key, by=admin),
             lambda original=original: restore_archived(records=original, by=owner),
         )
         assert (undone, restored) == (Undone(1, 0), 1)

@@ -27,7 +27,7 @@ from crm.distribution.imports.incoming import Incoming
 from crm.distribution.imports.mapping import Mapping
 from crm.distribution.models import Conflict, SavedView
 from crm.distribution.timeline import timeline
-from crm.distribution.undo import undo, undo_in_modules
+from crm.distribution.undo import undo
 from crm.distribution.work import note_outcome
 from crm.errors import Refused
 from crm.notices.models import Kind, Notice
@@ -140,14 +140,14 @@ def test_handing_over_gives_each_to_its_owner_in_a_batch_of_the_same_module(modu
     assert [batch.staff for batch in done.batches] == [rudi]
     assert not module.Record.objects.in_conflict().exists()
     assert set(Conflict.objects.values_list("resolution", "closed_by")) == {("conflict.hand_over", admin.pk)}
-    assert undo(module=module, key=done.undo, by=admin).count == 3
+    assert undo(key=done.undo, by=admin).count == 3
     assert module.Record.objects.held_by(staff).count() == 5
     assert module.Record.objects.in_conflict().count() == Conflict.objects.open().count() == 3
 
 
 def test_an_operation_is_one_entry_of_the_timeline(module, taken, admin):
     done = hand_to_owners(records=only(module, *taken), by=admin)
-    undo(module=module, key=done.undo, by=admin)
+    undo(key=done.undo, by=admin)
     record = module.Record.objects.get(pk=taken[0])
     told = [str(moment.what) for moment in timeline(record, admin)]
     reserved = "Reserved for Rudi Reserver"
@@ -216,7 +216,7 @@ def test_an_admin_resolves_what_is_listed_and_can_take_it_back(desk, module, tak
     assert "<strong>3</strong> records are chosen" in first
     assert said in text_of(answer)
     assert not module.Record.objects.in_conflict().exists()
-    [undo_url] = re.findall(rf'/{module.key}/undo/[^/"]+/', text_of(answer))
+    [undo_url] = re.findall(r'/undo/[^/"]+/', text_of(answer))
     desk.post(undo_url)
     assert module.Record.objects.in_conflict().count() == 3
     assert module.Record.objects.held_by(staff).count() == 5
@@ -713,7 +713,7 @@ def test_open_ones_of_all_modules_are_resolved_and_taken_back_as_one(desk, every
     assert said in text_of(answer)
     assert not Conflict.objects.open().exists()
     assert holders() != before
-    [undo_url] = re.findall(r'/conflicts/undo/[^/"]+/', text_of(answer))
+    [undo_url] = re.findall(r'/undo/[^/"]+/', text_of(answer))
     assert "7 records are as they were before." in text_of(desk.post(undo_url, follow=True))
     assert holders() == before
     assert Conflict.objects.open().count() == 7
@@ -751,13 +751,13 @@ def test_what_was_resolved_meanwhile_is_not_resolved_again(desk, everywhere, adm
 def test_only_what_has_not_changed_since_is_taken_back(desk, everywhere, admin, staff):
     module, *_rest = modules()
     _first, answer = confirm(desk, "keep_conflicts", query="?state=open", everything=1, note="Agreed")
-    [key] = re.findall(r'/conflicts/undo/([^/"]+)/', text_of(answer))
+    [key] = re.findall(r'/undo/([^/"]+)/', text_of(answer))
     note_outcome(records=module.Record.objects.held_by(staff), by=staff, note="changed")
-    done = undo_in_modules(key=key, by=admin)
+    done = undo(key=key, by=admin)
     assert done.count + done.skipped == 7
     assert 0 < done.skipped == module.Record.objects.filter(kept_note="Agreed").count()
     with pytest.raises(Refused):
-        undo_in_modules(key=key, by=admin)
+        undo(key=key, by=admin)
 
 
 def test_staff_cannot_see_the_log_nor_resolve_anything(phone, everywhere):

@@ -123,7 +123,7 @@ def test_an_undo_takes_its_own_lines_back(module, mine, staff):
     kept = lines()
     noted = note_outcome(records=mine, by=staff, reach="reachable", response="yes")
     assert done(staff, module) == (5, 5)
-    undo(module=module, key=noted.undo, by=staff)
+    undo(key=noted.undo, by=staff)
     assert lines() == kept
     assert done(staff, module) == (3, 0)
     as_the_history_tells(module)
@@ -132,7 +132,7 @@ def test_an_undo_takes_its_own_lines_back(module, mine, staff):
 def test_what_was_changed_since_keeps_its_lines_when_the_rest_is_taken_back(module, mine, staff):
     noted = note_outcome(records=mine, by=staff, response="yes")
     note_outcome(records=first(mine, 2), by=staff, note="later")
-    undo(module=module, key=noted.undo, by=staff)
+    undo(key=noted.undo, by=staff)
     assert done(staff, module) == (2, 2)
     as_the_history_tells(module)
 
@@ -140,7 +140,7 @@ def test_what_was_changed_since_keeps_its_lines_when_the_rest_is_taken_back(modu
 def test_an_undone_recall_changes_nothing_of_what_was_done(module, mine, staff, admin):
     note_outcome(records=mine, by=staff, response="yes")
     recalled = recall_records(records=mine, by=admin)
-    undo(module=module, key=recalled.undo, by=admin)
+    undo(key=recalled.undo, by=admin)
     assert done(staff, module) == (5, 5)
     as_the_history_tells(module)
 

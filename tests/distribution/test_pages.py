@@ -455,7 +455,7 @@ def test_where_the_owner_allows_it_staff_see_what_was_said_before_and_nothing_el
     this = module.Record.objects.with_ids([record.pk])
     note_outcome(records=this, by=staff, response="yes", note="Two teas")
     taken_back = note_outcome(records=this, by=staff, note="Nobody is to read this")
-    undo(module=module, key=taken_back.undo, by=staff)
+    undo(key=taken_back.undo, by=staff)
     recall_records(records=this, by=admin)
     assign_picked(module=module, database=world[0], staff=other_staff, record_ids=[record.pk], by=admin)
     theirs = sign_in(other_staff)

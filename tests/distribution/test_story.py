@@ -33,7 +33,7 @@ def told(story) -> list[tuple[str, int, int, str, str]]:
 
 
 def test_the_story_of_a_batch_leads_to_its_number(batch, admin):
-    story = tell(batch, "current")
+    story = tell(batch, "current", admin)
     assert told(story) == [
         ("Transferred", 0, 2, "", "Tono"),
         ("Recalled", 0, 3, "", ""),
@@ -43,8 +43,8 @@ def test_the_story_of_a_batch_leads_to_its_number(batch, admin):
     assert (story.shown, story.total, story.rows, story.is_true) == (45, 45, 45, True)
 
 
-def test_the_story_of_a_database_begins_with_the_import(batch):
-    story = tell(batch.database, "available")
+def test_the_story_of_a_database_begins_with_the_import(batch, admin):
+    story = tell(batch.database, "available", admin)
     assert told(story) == [
         ("Recalled", 3, 0, "Sari Staff", ""),
         ("Assigned", 0, 50, "", "Sari Staff"),
@@ -53,16 +53,16 @@ def test_the_story_of_a_database_begins_with_the_import(batch):
     assert (story.shown, story.total, story.rows) == (13, 13, 13)
 
 
-def test_every_count_has_a_true_story(batch):
+def test_every_count_has_a_true_story(batch, admin):
     for name, *_rest in [*STATUS_FIGURES, ("records",), ("imported",), ("purged",)]:
-        assert tell(batch.database, name).is_true, name
+        assert tell(batch.database, name, admin).is_true, name
     for column in BATCH_COUNTS:
         name = column.removesuffix("_count")
         try:
             column_of("batch", name)
         except KeyError:
             continue
-        assert tell(batch, name).is_true, name
+        assert tell(batch, name, admin).is_true, name
 
 
 @pytest.mark.parametrize(
@@ -73,19 +73,19 @@ def test_every_count_has_a_true_story(batch):
          45, 45, 44),
     ],
 )  # fmt: skip
-def test_what_differs_is_said(batch, desk, damage, shown, total, rows):
+def test_what_differs_is_said(batch, admin, desk, damage, shown, total, rows):
     module = batch.module
     sql = damage.format(module=module.key, batch=batch.pk)
     run(f"SET session_replication_role = replica; {sql}; SET session_replication_role = origin")
-    story = tell(batch, "current")
+    story = tell(batch, "current", admin)
     assert (story.shown, story.total, story.rows, story.is_true) == (shown, total, rows, False)
     page = desk.get(reverse("batch_story", args=[module, batch.pk, "current"])).content.decode()
     assert "These must be the same." in page
 
 
-def test_older_operations_are_added_up(batch, monkeypatch):
+def test_older_operations_are_added_up(batch, admin, monkeypatch):
     monkeypatch.setattr("crm.distribution.story.MOST_CHANGES", 1)
-    story = tell(batch, "current")
+    story = tell(batch, "current", admin)
     assert [(each.is_rest, each.plus, each.minus) for each in story.changes] == [(False, 0, 2), (True, 50, 3)]
     assert story.is_true
 

@@ -323,7 +323,7 @@ def test_nothing_is_drawn_from_a_database_that_is_archived(module, database, bat
     with pytest.raises(Refused, match="no record left to replace them"):
         replace_invalid(records=batch.records.all(), by=admin)
     assert everything(module) == before
-    assert archive_invalid(records=batch.records.all(), by=admin) == 2
+    assert archive_invalid(records=batch.records.all(), by=admin).count == 2
 
 
 def test_what_is_invalid_already_is_replaced_when_it_is_marked_again(module, batch, staff, auto_replace, witness):
@@ -399,7 +399,7 @@ def test_a_replacement_is_itself_replaced(module, batch, staff, admin, witness):
 
 def test_archiving_takes_them_out_without_replacement(module, batch, staff, admin, witness):
     invalid(of(batch, 2), staff, "Deceased")
-    assert archive_invalid(records=module.Record.objects.all(), by=admin) == 2
+    assert archive_invalid(records=module.Record.objects.all(), by=admin).count == 2
     witness.look_and_check()
     assert statuses(module) == {"assigned": 3, "archived": 2, "available": 7}
     assert set(batch.records.archived().values_list("archive_reason", "archived_by", "assignee")) == {

@@ -90,7 +90,7 @@ def test_a_click_notes_one_thing_and_answers_with_the_row_and_undo(phone, record
     assert noted(record) == expected
     assert f'<tr id="record-{record.module.key}-{record.pk}"' in text
     assert f"{record}: {words}" in text
-    assert f"/{record.module.key}/undo/" in text
+    assert "/undo/" in text
     assert "<html" not in text
 
 
@@ -260,7 +260,7 @@ def test_where_nothing_is_validated_a_mark_is_refused(phone, record):
 
 
 def undo_url(answer) -> str:
-    [url] = re.findall(r'action="(/[a-z]+/undo/[^"]+)"', answer.content.decode())
+    [url] = re.findall(r'action="(/undo/[^"]+)"', answer.content.decode())
     return url
 
 
@@ -288,7 +288,7 @@ def test_nobody_undoes_what_somebody_else_did(phone, record, admin, other_staff)
         other.force_login(person)
         other.post(url)
         assert noted(record)[1] == "yes"
-    phone.post(reverse("undo_records", args=[record.module, uuid4()]))
+    phone.post(reverse("undo", args=[uuid4()]))
     assert noted(record)[1] == "yes"
 
 

@@ -212,10 +212,10 @@ def test_the_clicks_of_staff_are_not_told_and_what_an_admin_takes_back_is(admin,
     module = MODULES[0]
     batch = hand_over(module, staff, admin)
     noted = note_outcome(records=held(module, staff, 2), by=staff, reach="reachable")
-    undo(module=module, key=noted.undo, by=staff)
+    undo(key=noted.undo, by=staff)
     assert [what for what, *_rest in told()] == ["Assigned"]
     back = recall_records(records=module.Record.objects.filter(batch=batch), by=admin)
-    undo(module=module, key=back.undo, by=admin)
+    undo(key=back.undo, by=admin)
     assert ("Undone", "Adam Admin", 5, "Sari Staff") in told()
 
 

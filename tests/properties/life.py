@@ -31,7 +31,7 @@ from crm.distribution.leaving import deactivate_with_records
 from crm.distribution.models import Validation
 from crm.distribution.querysets import WORK_STATES, RecordQuerySet
 from crm.distribution.settings import change_settings, settings_of
-from crm.distribution.undo import undo
+from crm.distribution.undo import outlook, undo
 from crm.distribution.validation import (
     archive_invalid,
     purge_archived,
@@ -109,6 +109,12 @@ class Done:
     by: User
     before: dict[int, dict[str, Any]]
     changed: frozenset[int]
+    of_admins: bool
+
+    @property
+    def drawn(self) -> set[int]:
+        """What came out of a pool and goes back to it; but for what a mark of staff has drawn, which stays."""
+        return {pk for pk in self.changed if self.of_admins and self.before[pk]["status"] in POOL}
 
 
 class World:
@@ -233,10 +239,12 @@ class Life(RuleBasedStateMachine):
         self.effects[service.__name__] += 1
         return result
 
-    def take_back_later(self, module: Module, by: User, before: dict[int, dict[str, Any]], key: UUID) -> None:
+    def take_back_later(
+        self, module: Module, by: User, before: dict[int, dict[str, Any]], key: UUID, *, of_admins: bool = True
+    ) -> None:
         after = rows_of(module)
         changed = frozenset(pk for pk, row in before.items() if pk in after and after[pk] != row)
-        self.undoable = [*self.undoable, Done(module, key, by, before, changed)][-KEYS_KEPT:]
+        self.undoable = [*self.undoable, Done(module, key, by, before, changed, of_admins)][-KEYS_KEPT:]
 
     def prints(self) -> dict[str, tuple]:
         return {module.key: fingerprint(module) for module in modules()}
@@ -339,9 +347,10 @@ class Life(RuleBasedStateMachine):
         database, staff = at(self.databases(module), n), at(self.people(), person)
         batch = module.Batch.objects.filter(database=database, staff=staff).first() if grow else None
         free = counted(module, "status = 'available' AND database_id = %s", database.pk)
-        before = counted(module, "assignee_id = %s AND status = 'assigned'", staff.pk)
+        held = counted(module, "assignee_id = %s AND status = 'assigned'", staff.pk)
+        before, admin = rows_of(module), self.admins()[0]
         done = self.attempt(
-            assign_random, module=module, database=database, staff=staff, count=count, by=self.admins()[0], batch=batch
+            assign_random, module=module, database=database, staff=staff, count=count, by=admin, batch=batch
         )
         possible = self.may_receive(staff) and not database.archived_at
         possible = possible and (batch is None or module.policy.assigns_into_existing_batch)
@@ -351,8 +360,9 @@ class Life(RuleBasedStateMachine):
         assert isinstance(done, Refused) == (not possible)
         if possible:
             assert done.count == count
-            assert counted(module, "assignee_id = %s AND status = 'assigned'", staff.pk) == before + count
+            assert counted(module, "assignee_id = %s AND status = 'assigned'", staff.pk) == held + count
             assert counted(module, "status = 'available' AND database_id = %s", database.pk) == free - count
+            self.take_back_later(module, admin, before, done.undo)
 
     @rule(key=keys, person=which, n=which, how=st.sampled_from(["one", "few"]))
     def assigns_picked(self, key: str, person: int, n: int, how: str) -> None:
@@ -362,12 +372,12 @@ class Life(RuleBasedStateMachine):
         picked = self.choose(module, how, n, in_pool)
         ids = list(picked.values_list("pk", flat=True))
         others = set(ids) & self.reserved_by_others(module, staff)
-        done = self.attempt(
-            assign_picked, module=module, database=database, staff=staff, record_ids=ids, by=self.admins()[0]
-        )
+        before, admin = rows_of(module), self.admins()[0]
+        done = self.attempt(assign_picked, module=module, database=database, staff=staff, record_ids=ids, by=admin)
         assert isinstance(done, Refused) == (not ids or bool(others) or database.archived_at is not None)
         if not isinstance(done, Refused):
             assert set(ids_of(module, f"batch_id = {done.batch.pk} AND status = 'assigned'")) == set(ids)
+            self.take_back_later(module, admin, before, done.undo)
 
     @rule(key=keys, how=how, n=which)
     def recalls(self, key: str, how: str, n: int) -> None:
@@ -539,7 +549,7 @@ class Life(RuleBasedStateMachine):
         ), "whoever had said it said it then"
         different = {pk for pk in mine if any(before[pk][name] != value for name, value in said.items())}
         assert_only(different, before, after)
-        self.take_back_later(module, by, before, done.undo)
+        self.take_back_later(module, by, before, done.undo, of_admins=False)
 
     def worker(self, module: Module, n: int) -> User:
         """Mostly somebody who has records there."""
@@ -583,7 +593,7 @@ class Life(RuleBasedStateMachine):
             self.effects["waits in spite of auto-replace"] += done.replacement.waiting
         assert {after[pk]["validation"] for pk in mine} <= {validation or ""}
         self.check_pairs(module, mine, before, after, replaced)
-        self.take_back_later(module, by, before, done.undo)
+        self.take_back_later(module, by, before, done.undo, of_admins=False)
 
     def replaceable(self, module: Module, ids: set[int], *, limited: bool) -> tuple[int, int | None]:
         """How many of these can be replaced, and the limit of each batch, None where nothing is replaced at once."""
@@ -634,12 +644,14 @@ class Life(RuleBasedStateMachine):
         module, before = get_module(key), rows_of(get_module(key))
         records, waiting = self.choose_invalid(module, how, n, before)
         possible, _most = self.replaceable(module, waiting, limited=False)
-        done = self.attempt(replace_invalid, records=records, by=at(self.admins(), n))
+        admin = at(self.admins(), n)
+        done = self.attempt(replace_invalid, records=records, by=admin)
         assert isinstance(done, Refused) == (not possible)
         if isinstance(done, Refused):
             return
         assert (done.replaced, done.waiting) == (possible, len(waiting) - possible)
         self.check_pairs(module, waiting, before, rows_of(module), possible)
+        self.take_back_later(module, admin, before, done.undo)
 
     @precondition(lambda self: self.with_some("invalid"))
     @rule(how=how, n=which)
@@ -647,12 +659,14 @@ class Life(RuleBasedStateMachine):
         key = at(self.with_some("invalid"), n)
         module, before = get_module(key), rows_of(get_module(key))
         records, waiting = self.choose_invalid(module, how, n, before)
-        done = self.attempt(archive_invalid, records=records, by=at(self.admins(), n))
+        admin = at(self.admins(), n)
+        done = self.attempt(archive_invalid, records=records, by=admin)
         assert isinstance(done, Refused) == (not waiting)
         if not isinstance(done, Refused):
-            assert done == len(waiting)
+            assert done.count == len(waiting)
             assert {rows_of(module)[pk]["status"] for pk in waiting} == {"archived"}
             assert_only(waiting, before, rows_of(module))
+            self.take_back_later(module, admin, before, done.undo)
 
     def choose_invalid(self, module: Module, how: str, n: int, before: dict) -> tuple[RecordQuerySet, set[int]]:
         records = self.choose(module, how, n, "status = 'assigned' AND validation = 'invalid'")
@@ -690,14 +704,18 @@ class Life(RuleBasedStateMachine):
     def takes_back(self, n: int, somebody_else: bool) -> None:
         done = self.undoable[-1 - n % len(self.undoable)]
         others = [person for person in self.people() if person != done.by]
-        before = rows_of(done.module)
-        result = self.attempt(undo, module=done.module, key=done.key, by=others[0] if somebody_else else done.by)
+        before, by = rows_of(done.module), others[n % len(others)] if somebody_else else done.by
+        may = (done.of_admins and by in self.admins()) or (by == done.by and not done.of_admins)
+        foreseen = outlook(key=done.key, by=by)
+        result = self.attempt(undo, key=done.key, by=by)
         if isinstance(result, Refused):
             return
-        assert not somebody_else
+        assert may
+        assert result == foreseen
         after = rows_of(done.module)
-        back = {pk for pk in done.changed if pk in after and same(after[pk], done.before[pk])}
-        held = {pk for pk in done.changed if done.before[pk]["status"] == "assigned"}
+        back = {pk for pk in done.changed - done.drawn if pk in after and same(after[pk], done.before[pk])}
+        back |= {pk for pk in done.drawn & after.keys() if after[pk] != before[pk] and after[pk]["status"] in POOL}
+        held = {pk for pk in done.changed if done.before[pk]["status"] == "assigned"} | done.drawn
         assert (result.count, result.count + result.skipped) == (len(back), max(len(held), len(back)))
         assert_only(back, before, after)
 
@@ -970,6 +988,8 @@ class Life(RuleBasedStateMachine):
 
 
 # What taking something back does not bring back as it was.
+POOL = ("available", "reserved")
+
 NOT_COMPARED = dict.fromkeys(
     ["replaces_id", "reservation_id", "is_reservation_conflict", "invalid_reason", "kept_despite", "kept_note"]
 )

@@ -10,7 +10,7 @@ from crm.distribution.conflicts import hand_to_owners, in_each_module, keep_reco
 from crm.distribution.draw import TooFew
 from crm.distribution.leaving import deactivate_with_records
 from crm.distribution.models import Conflict
-from crm.distribution.undo import undo_in_modules
+from crm.distribution.undo import undo
 from crm.notices.models import Kind, Notice
 from crm.products.services import deactivate_product
 from crm.registry import modules
@@ -277,7 +277,7 @@ def test_what_is_kept_in_several_modules_and_taken_back_is_told_once(admin, staf
         by=admin,
     )
     Notice.objects.all().delete()
-    assert undo_in_modules(key=kept[0].undo, by=admin).count == 3
+    assert undo(key=kept[0].undo, by=admin).count == 3
     assert Notice.objects.get(user=staff, kind=Kind.RECORDS_RESERVED).text.startswith("The customers of 3 records")
 
 

@@ -337,7 +337,6 @@ MATRIX: dict[str, Page] = {
     "hand_over_conflicts": Page(Who.ADMINS, "POST", data=conflicts, changes=True),
     "keep_conflicts": Page(Who.ADMINS, "POST", data=lambda world: conflicts(world, note="Agreed"), changes=True),
     "recall_conflicts": Page(Who.ADMINS, "POST", data=conflicts, changes=True),
-    "undo_conflicts": Page(Who.ADMINS, "POST", lambda world: [uuid4()]),
     # Working records
     "record_outcome": Page(
         Who.PERSONAL, "POST", of_module("own_record"), lambda world: {"reach": "reachable"}, changes=True, by="staff"
@@ -361,7 +360,7 @@ MATRIX: dict[str, Page] = {
         changes=True,
         by="staff",
     ),
-    "undo_records": Page(Who.SIGNED_IN, "POST", lambda world: [world.module, uuid4()]),
+    "undo": Page(Who.SIGNED_IN, "GET POST", lambda world: [uuid4()]),
     "continue_batch": Page(Who.OWN, args=of_module("own_batch")),
     "pin_batch": Page(
         Who.PERSONAL, "POST", of_module("own_batch"), lambda world: {"pinned": "1"}, changes=True, by="staff"

@@ -12,7 +12,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -39,6 +38,7 @@ from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.record_list import RecordList
 from crm.distribution.selection import DeskSelection, Selection
 from crm.distribution.views.attempt import Done, attempt
+from crm.distribution.views.undo import undo_path
 from crm.errors import Refused
 from crm.pages import go_to, render_invalid, render_page
 from crm.registry import Module
@@ -53,7 +53,7 @@ def assign_at_random(request: SignedInRequest, module: Module, pk: int) -> HttpR
     if form.is_valid():
         wanted = {name: value for name, value in form.cleaned_data.items() if name in ("staff", "count", "batch")}
 
-        def assign() -> str:
+        def assign() -> Done:
             return _assigned(assign_random(module=module, database=database, by=request.user, **wanted))
 
         if attempt(request, form, assign):
@@ -147,7 +147,7 @@ def take_two_steps(
     return render_page(request, "distribution/action.html", context, pieces=["dialog"])
 
 
-def _assign(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
+def _assign(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     done = assign_picked(
         module=module,
         database=_database_of(selection),
@@ -165,16 +165,17 @@ def _database_of(selection: Selection) -> BaseDatabase:
     return selection.database
 
 
-def _assigned(done: HandedOut) -> str:
-    return ngettext("%(n)d record assigned to %(name)s.", "%(n)d records assigned to %(name)s.", done.count) % {
+def _assigned(done: HandedOut) -> Done:
+    text = ngettext("%(n)d record assigned to %(name)s.", "%(n)d records assigned to %(name)s.", done.count) % {
         "n": done.count,
         "name": done.batch.staff,
     }
+    return Done(text, undo_path(done.undo))
 
 
 def _recall(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     done = recall_records(records=selection.records, by=by)
-    return Done(said_recalled(done), _undo(module, done))
+    return Done(said_recalled(done), _undo(done))
 
 
 def _transfer(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
@@ -184,17 +185,17 @@ def _transfer(module: Module, selection: Selection, answers: dict[str, Any], by:
         "name": answers["staff"],
     }
     skipped = _("%(n)d were with nobody, or there already, and stay as they are.")
-    return Done(_with_others(text, done.skipped, skipped, done.reserved), _undo(module, done))
+    return Done(_with_others(text, done.skipped, skipped, done.reserved), _undo(done))
 
 
 def _hand_over(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     done = hand_to_owners(records=selection.records, by=by)
-    return Done(said_handed_over(done), _undo(module, done))
+    return Done(said_handed_over(done), _undo(done))
 
 
 def _keep(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     done = keep_records(records=selection.records, note=answers["note"], by=by)
-    return Done(said_kept(done), _undo(module, done))
+    return Done(said_kept(done), _undo(done))
 
 
 def said_recalled(done: Returned) -> str:
@@ -240,8 +241,8 @@ def _with_others(text: str, skipped: int, why_skipped: str, reserved: int = 0) -
     return " ".join(words)
 
 
-def _undo(module: Module, done: Returned | Kept) -> str:
-    return reverse("undo_records", args=[module, done.undo]) if done.count else ""
+def _undo(done: Returned | Kept) -> str:
+    return undo_path(done.undo) if done.count else ""
 
 
 def _initial(selection: Selection) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def batch(request: SignedInRequest, module: Module, pk: int) -> HttpResponse:
         "batch": shown,
         "list": WorkList(request, module, batch=shown),
         "gone": BatchList(request, shown),
-        "ledger": ledger.lines(shown),
+        "ledger": ledger.lines(shown, request.user),
         "ledger_link": None if request.user.is_admin else "#ledger",
     }
     return render_page(request, "distribution/batch.html", context, pieces=["list"])

@@ -16,6 +16,7 @@ from crm.distribution.selection import Selection
 from crm.distribution.validation import Validated, validate_records
 from crm.distribution.views.actions import Action, take_two_steps
 from crm.distribution.views.attempt import Done
+from crm.distribution.views.undo import undo_path
 from crm.distribution.work import note_outcome
 from crm.distribution.work_forms import CLEAR, MarkManyForm, NoteManyForm
 from crm.distribution.work_list import WorkList
@@ -36,7 +37,7 @@ def _note(module: Module, selection: Selection, answers: dict[str, Any], by: Use
     text = ngettext("%(n)d record noted: %(what)s.", "%(n)d records noted: %(what)s.", done.count)
     return Done(
         text % {"n": done.count, "what": words.noted(outcome).lower()},
-        reverse("undo_records", args=[module, done.undo]),
+        undo_path(done.undo),
     )
 
 
@@ -44,7 +45,7 @@ def _mark(module: Module, selection: Selection, answers: dict[str, Any], by: Use
     mark = None if answers["validation"] == CLEAR else Validation(answers["validation"])
     done = validate_records(records=selection.records, by=by, validation=mark, reason=answers["reason"])
     all_replaced = done.replacement and not done.replacement.waiting
-    return Done(_marked(done, mark), "" if all_replaced else reverse("undo_records", args=[module, done.undo]))
+    return Done(_marked(done, mark), "" if all_replaced else undo_path(done.undo))
 
 
 def _marked(done: Validated, mark: Validation | None) -> str:

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from crm.accounts.access import SignedInRequest, admin_page
@@ -17,10 +15,9 @@ from crm.distribution.conflicts import Kept, hand_to_owners, in_each_module, kee
 from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.reserving.figures import TEAM
 from crm.distribution.selection import LogSelection, Selection
-from crm.distribution.undo import undo_in_modules
 from crm.distribution.views.actions import ACTIONS, said_handed_over, said_kept, said_recalled, take_two_steps
 from crm.distribution.views.attempt import Done
-from crm.distribution.views.work import take_back
+from crm.distribution.views.undo import undo_path
 from crm.pages import render_page
 
 
@@ -41,13 +38,6 @@ def conflicts(request: SignedInRequest) -> HttpResponse:
 @admin_page
 def act_on_conflicts(request: SignedInRequest, verb: str) -> HttpResponse:
     return take_two_steps(request, None, LOG_ACTIONS[verb], LogSelection(request))
-
-
-@require_POST
-@admin_page
-def undo_conflicts(request: SignedInRequest, key: UUID) -> HttpResponse:
-    """Takes back what one has done about conflicts of several modules."""
-    return take_back(request, lambda: undo_in_modules(key=key, by=request.user))
 
 
 def _hand_over(_module: None, selection: Selection, answers: dict[str, Any], by: User) -> Done:
@@ -87,7 +77,7 @@ def _together(each: list[Returned]) -> Returned:
 
 
 def _undo(done: Returned | Kept) -> str:
-    return reverse("undo_conflicts", args=[done.undo]) if done.count else ""
+    return undo_path(done.undo) if done.count else ""
 
 
 LOG_ACTIONS = {

@@ -14,6 +14,8 @@ from crm.distribution.querysets import RecordQuerySet
 from crm.distribution.selection import Selection
 from crm.distribution.validation import archive_invalid, purge_archived, replace_invalid, restore_archived
 from crm.distribution.views.actions import Action, take_two_steps
+from crm.distribution.views.attempt import Done
+from crm.distribution.views.undo import undo_path
 from crm.pages import render_page
 from crm.registry import Module
 
@@ -52,23 +54,23 @@ def _act(request: SignedInRequest, rows: InvalidList, action: Action) -> HttpRes
     return take_two_steps(request, rows.module, action, selection)
 
 
-def _replace(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
+def _replace(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
     """ "12 records archived and replaced. 3 wait: their databases have no more." """
     done = replace_invalid(records=selection.records, by=by)
     replaced = ngettext("%(n)d record archived and replaced.", "%(n)d records archived and replaced.", done.replaced)
     replaced %= {"n": done.replaced}
     if not done.waiting:
-        return replaced
+        return Done(replaced, undo_path(done.undo))
     short = ngettext(
         "%(n)d waits: its database has no more.", "%(n)d wait: their databases have no more.", done.waiting
     )
-    return f"{replaced} {short % {'n': done.waiting}}"
+    return Done(f"{replaced} {short % {'n': done.waiting}}", undo_path(done.undo))
 
 
-def _archive(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:
-    n = archive_invalid(records=selection.records, by=by)
-    text = ngettext("%(n)d record archived, not replaced.", "%(n)d records archived, not replaced.", n)
-    return text % {"n": n}
+def _archive(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> Done:
+    done = archive_invalid(records=selection.records, by=by)
+    text = ngettext("%(n)d record archived, not replaced.", "%(n)d records archived, not replaced.", done.count)
+    return Done(text % {"n": done.count}, undo_path(done.undo))
 
 
 def _restore(module: Module, selection: Selection, answers: dict[str, Any], by: User) -> str:

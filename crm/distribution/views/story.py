@@ -29,5 +29,5 @@ def _page(request: SignedInRequest, module: Module, subject: Any, name: str) -> 
         column_of(subject._meta.model_name, name)
     except KeyError as error:
         raise Http404 from error
-    context = {"module": module, "subject": subject, "story": tell(subject, name)}
+    context = {"module": module, "subject": subject, "story": tell(subject, name, request.user)}
     return render_page(request, "distribution/story.html", context)

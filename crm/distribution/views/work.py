@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from crm.accounts.access import SignedInRequest
@@ -20,13 +18,13 @@ from crm.distribution.figures import STATE_LABELS
 from crm.distribution.holdings import FOLLOW_UPS, holding, work_of
 from crm.distribution.models import BaseBatch, BaseRecord, Validation
 from crm.distribution.timeline import timeline
-from crm.distribution.undo import Undone, undo
 from crm.distribution.validation import validate_records
 from crm.distribution.views.attempt import Done, refused_when_busy
+from crm.distribution.views.undo import undo_path
 from crm.distribution.work import note_outcome
 from crm.distribution.work_forms import OutcomeForm, ValidationForm
 from crm.errors import Refused
-from crm.pages import came_from, go_to, safe_path
+from crm.pages import go_to, safe_path
 from crm.registry import Module
 
 OK, CONFLICT, UNPROCESSABLE = 200, 409, 422
@@ -62,31 +60,6 @@ def record_validate(request: SignedInRequest, module: Module, pk: int) -> HttpRe
     return _answer(request, module, pk, status=status)
 
 
-@require_POST
-def undo_records(request: SignedInRequest, module: Module, key: UUID) -> HttpResponse:
-    """Takes one's own operation back."""
-    return take_back(request, lambda: undo(module=module, key=key, by=request.user))
-
-
-def take_back(request: SignedInRequest, work: Callable[[], Undone]) -> HttpResponse:
-    """The page that htmx asks from sees to it that it shows what is so now."""
-    try:
-        with refused_when_busy():
-            done = work()
-    except Refused as refused:
-        messages.error(request, str(refused))
-    else:
-        text = ngettext("%(n)d record is as it was before.", "%(n)d records are as they were before.", done.count)
-        if done.skipped:
-            text += " " + _("%(skipped)d have been changed since and stay as they are.")
-        messages.success(request, text % {"n": done.count, "skipped": done.skipped})
-    return HttpResponse() if request.htmx else go_to(came_from(request, reverse("home")))
-
-
-def undo_path(module: Module, key: UUID) -> str:
-    return reverse("undo_records", args=[module, key])
-
-
 def _only(record: BaseRecord) -> Any:
     return type(record).objects.filter(pk=record.pk)
 
@@ -96,7 +69,7 @@ def _note(record: BaseRecord, form: OutcomeForm, by: User) -> Done | None:
     if not form.outcome:
         return None
     noted = note_outcome(records=_only(record), by=by, **form.outcome)
-    return Done(f"{record}: {words.noted(form.outcome)}.", undo_path(record.module, noted.undo))
+    return Done(f"{record}: {words.noted(form.outcome)}.", undo_path(noted.undo))
 
 
 def _validate(record: BaseRecord, form: ValidationForm, by: User) -> Done:
@@ -108,7 +81,7 @@ def _validate(record: BaseRecord, form: ValidationForm, by: User) -> Done:
     text = f"{record}: {words.noted({'validation': mark})}."
     if done.replacement:
         text += " " + _("There is none to take its place; it waits for an admin.")
-    return Done(text, undo_path(record.module, done.undo))
+    return Done(text, undo_path(done.undo))
 
 
 def _run(request: SignedInRequest, work: Callable[[], Done | None]) -> int:
