@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from crm.moment import one_moment
 from integrity.check import COLUMNS, Check, Look, key_of, module_of_model, our_models
 from integrity.checks import checks, looks
+from integrity.guards import read_once
 from integrity.models import Finding, Result, Run
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ def run_checks(run: Run, *, told: Callable[[int], None] = lambda percent: None) 
     results = scope.results(run)
     asked = scope.looks()
     before = _asked_before(run)
-    with one_moment(), connection.cursor() as cursor:
+    with one_moment(), read_once(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL work_mem = '{MEMORY}'; SET LOCAL max_parallel_workers_per_gather = {HELPERS}")
         run.rows = _rows_of(run)
         for number, look in enumerate(asked, 1):

@@ -5,7 +5,7 @@ A check asks `faults()`; a repair asks `before_image()`, then `restore()`, in `r
 
 from integrity.guards.catalogue import all_switched_off, guarded_models
 from integrity.guards.changes import Blocked, before_image, put_back, remove, restore
-from integrity.guards.comparison import Fault, Guard, faults, guards, restore_order
+from integrity.guards.comparison import Fault, Guard, faults, guards, read_once, restore_order
 
 __all__ = [
     "Blocked",
@@ -17,6 +17,7 @@ __all__ = [
     "guarded_models",
     "guards",
     "put_back",
+    "read_once",
     "remove",
     "restore",
     "restore_order",

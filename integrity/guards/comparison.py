@@ -3,7 +3,9 @@
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -79,8 +81,8 @@ def faults(models: Iterable[type[Model]]) -> list[Fault]:
     The functions that all triggers share are guards of `pghistory.models.Context`.
     """
     tables = {model._meta.db_table: model for model in models}
-    live = by_identity(read(tables), tables)
-    declared = [guard for guard in guards() if guard.table in tables]
+    live = by_identity(_live(tables), tables)
+    declared = [guard for name in tables for guard in _guards_of(name)]
     found = [fault for guard in declared if (fault := fault_of(guard, live[identity(guard.item, guard.model)]))]
     known = {(guard.table, guard.name) for guard in declared}
     for items in live.values():
@@ -92,6 +94,30 @@ def faults(models: Iterable[type[Model]]) -> list[Fault]:
         item = Item(name, "table", name, (), "")
         found.append(Fault(Guard(tables[name], "table", name, "", item), "shadowed", name))
     return found
+
+
+_read: ContextVar[dict[str, list[Item]] | None] = ContextVar("what was read of the catalogue", default=None)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Within it, the catalogue of each table is read once: for whoever asks several times and changes none of it."""
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def _live(tables: Iterable[str]) -> list[Item]:
+    known = _read.get()
+    if known is None:
+        return read(tables)
+    if unknown := [name for name in tables if name not in known]:
+        known |= {name: [] for name in unknown}
+        for item in read(unknown):
+            known[item.table].append(item)
+    return [item for name in tables for item in known[name]]
 
 
 def guards() -> tuple[Guard, ...]:
@@ -106,6 +132,11 @@ def _guards(version: int) -> tuple[Guard, ...]:
         Guard(models[item.table], item.kind, _name(item, models[item.table]), item.definition, item)
         for item in expected()
     )
+
+
+@functools.cache
+def _guards_of(table: str) -> tuple[Guard, ...]:
+    return tuple(guard for guard in guards() if guard.table == table)
 
 
 def fault_of(guard: Guard, candidates: list[Item]) -> Fault | None:
