@@ -101,7 +101,7 @@ _read: ContextVar[dict[str, list[Item]] | None] = ContextVar("what was read of t
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Within it, the catalogue of each table is read once: for whoever asks several times and changes none of it."""
+    """Within it, the catalogue is read once: for whoever asks several times and changes none of it."""
     token = _read.set({})
     try:
         yield
@@ -113,9 +113,9 @@ def _live(tables: Iterable[str]) -> list[Item]:
     known = _read.get()
     if known is None:
         return read(tables)
-    if unknown := [name for name in tables if name not in known]:
-        known |= {name: [] for name in unknown}
-        for item in read(unknown):
+    if not known:
+        known |= {model._meta.db_table: [] for model in guarded_models()}
+        for item in read(known):
             known[item.table].append(item)
     return [item for name in tables for item in known[name]]
 
