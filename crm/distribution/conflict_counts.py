@@ -85,6 +85,7 @@ SENTENCES: dict[str, Promise] = {
     "began": _("Conflicts of the list that began then, or with this staff member's records."),
     "ended": _("Conflicts of the list that ended then, or with this staff member's records."),
     "waiting": _("Of those that began, as many as are open still."),
+    "open_then": _("Conflicts of the list that were open when that day ended: what was, what began, less what ended."),
     "owned": _("Conflicts of the list about customers whom this staff member has reserved."),
 }
 
@@ -153,24 +154,28 @@ def per_day(listed: ConflictList) -> Summary:
     rows = listed.rows
     began = _counted(rows.annotate(day=TruncDate("opened_at")), "day")
     ended = _counted(rows.closed().annotate(day=TruncDate("closed_at")), "day")
-    counts = []
-    for day in sorted(began.keys() | ended.keys(), reverse=True):
-        n, waiting = began.get(day, NOTHING)
-        counts.append((day, [n, ended.get(day, NOTHING)[0], waiting]))
-    headings = [gettext("Day"), gettext("Began"), gettext("Resolved"), gettext("Still open")]
+    counts: list[tuple[Any, list[int]]] = []
+    open_then = 0
+    for day in sorted(began.keys() | ended.keys()):
+        n, resolved = began.get(day, NOTHING)[0], ended.get(day, NOTHING)[0]
+        open_then += n - resolved
+        counts.insert(0, (day, [n, resolved, open_then]))
+    headings = [gettext("Day"), gettext("Began"), gettext("Ended"), gettext("Open at the end")]
     return Summary(headings, counts, partial(_of_day, listed))
 
 
 def _of_day(listed: ConflictList, day: date, numbers: list[int]) -> list[tuple[str, Tally]]:
-    began, ended, waiting = numbers
+    began, ended, open_then = numbers
     rows, on = listed.rows, str(day)
     opened = rows.annotate(day=TruncDate("opened_at")).filter(day=day)
     closed = rows.annotate(day=TruncDate("closed_at")).filter(day=day)
+    # Of a list that asks for those of a day already, the list of another day would be another one.
+    open_url = "" if listed.request.GET.get("open_on") else listed.url(by=None, open_on=on)
     opened_url = {"by": None, "opened_from": on, "opened_to": on}
     return [
         ("conflicts.began", Tally(on, began, opened, listed.url(**opened_url))),
         ("conflicts.ended", Tally(on, ended, closed, listed.url(by=None, closed_from=on, closed_to=on))),
-        ("conflicts.waiting", Tally(on, waiting, opened.open(), listed.url(**opened_url, state="open"))),
+        ("conflicts.open_then", Tally(on, open_then, rows.open_at_the_end_of(day), open_url)),
     ]
 
 

@@ -1,5 +1,6 @@
 """Filtering the log of conflicts, and the ways to count it."""
 
+from datetime import date
 from typing import Any
 
 import django_filters
@@ -53,7 +54,7 @@ def _staff(label: str | Promise, field: str) -> django_filters.ModelChoiceFilter
 class ConflictFilter(StrictFilter):
     """`state` is chosen by the tabs over the list; the days are folded away."""
 
-    DAYS = ("opened_from", "opened_to", "closed_from", "closed_to")
+    DAYS = ("opened_from", "opened_to", "closed_from", "closed_to", "open_on")
 
     q = django_filters.CharFilter(
         label=gettext_lazy("Search"),
@@ -85,6 +86,7 @@ class ConflictFilter(StrictFilter):
     opened_to = by_day(gettext_lazy("Began until"), "opened_at", "until_day")
     closed_from = by_day(gettext_lazy("Ended from"), "closed_at", "from_day")
     closed_to = by_day(gettext_lazy("Ended until"), "closed_at", "until_day")
+    open_on = by_day(gettext_lazy("Open at the end of"), "opened_at", "open_on_day")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -103,6 +105,10 @@ class ConflictFilter(StrictFilter):
         if phone := phone_key(text, settings.PHONE_REGION):
             found |= Q(reservation__phone_key=phone)
         return conflicts.alias(key=customer_key()).filter(found)
+
+    def open_on_day(self, conflicts: ConflictQuerySet, _name: str, day: date) -> ConflictQuerySet:
+        """Those that were open when that day ended, or are open now, if it has not ended yet."""
+        return conflicts.open_at_the_end_of(day)
 
     def by_way(self, conflicts: ConflictQuerySet, _name: str, way: str) -> ConflictQuerySet:
         return conflicts.filter(resolution__in=self.ways[how(way)])

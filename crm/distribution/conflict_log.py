@@ -5,7 +5,7 @@ whatever clears the flag, or gives it another owner or holder, closes it with th
 history has for it.
 """
 
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pgtrigger
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.constraints import no_truncate, refuse
@@ -74,6 +75,11 @@ class ConflictQuerySet(models.QuerySet["Conflict"]):
 
     def closed(self) -> "ConflictQuerySet":
         return self.exclude(closed_at=None)
+
+    def open_at_the_end_of(self, day: date) -> "ConflictQuerySet":
+        """Those that were open when that day ended; in the team's time zone."""
+        end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+        return self.filter(Q(closed_at=None) | Q(closed_at__gte=end), opened_at__lt=end)
 
     def opened_since(self, moment: datetime) -> "ConflictQuerySet":
         return self.filter(opened_at__gte=moment)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.db.models import CharField, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -79,15 +78,6 @@ def to_do(user: User) -> list[Line]:
             ]
         )
     )
-
-
-def with_old_status() -> set[str]:
-    """The keys of the modules that have records of the old status; one query."""
-    first, *others = [
-        module.Database.objects.filter(invalid_count__gt=0).order_by().values_list(Value(module.key, CharField()))
-        for module in modules()
-    ]
-    return {key for (key,) in first.union(*others)}
 
 
 def uploads_waiting() -> list[Upload]:

@@ -8,9 +8,10 @@ from django.views.decorators.http import require_safe
 
 from crm.accounts.access import SignedInRequest, admin_page, staff_page
 from crm.accounts.services import look
+from crm.distribution.figures import counted
 from crm.home.changes import latest_changes
 from crm.home.health import check_health
-from crm.home.overview import staff_rows, to_do, uploads_waiting, with_old_status
+from crm.home.overview import staff_rows, to_do, uploads_waiting
 from crm.home.search import find_customers
 from crm.home.today import Today
 from crm.pages import render_page
@@ -36,8 +37,7 @@ def today(request: SignedInRequest) -> HttpResponse:
 @admin_page
 def overview(request: SignedInRequest) -> HttpResponse:
     context = {
-        "modules": list(modules()),
-        "old": with_old_status(),
+        "modules": [counted(module) for module in modules()],
         "failures": failures(),
         "to_do": to_do(request.user),
         "uploads": uploads_waiting(),

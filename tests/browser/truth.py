@@ -163,7 +163,7 @@ BECAME = {
     "request.reject": ["available", "reserved"],
 }
 FACTS = {
-    "file_rows": "file_rows",
+    "rows": "file_rows + blank_count",
     "duplicates": "duplicate_count",
     "rejected": "rejected_count",
     "blank": "blank_count",

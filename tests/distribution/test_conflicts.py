@@ -584,7 +584,7 @@ def test_every_number_of_a_summary_is_the_length_of_its_list(desk, everywhere, b
     ) * (query.get("state") != "open")
 
 
-TALLIES = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.owned"}
+TALLIES = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.open_then", "conflicts.owned"}
 
 
 @pytest.mark.parametrize("query", [{}, {"state": "open"}, {"module": "memberwd"}])
@@ -609,6 +609,25 @@ def test_the_file_of_a_summary_has_the_numbers_of_the_page(desk, everywhere, by,
     in_book = sheet.get_sheet_by_index(0).to_python()
     assert [[str(int(cell) if isinstance(cell, float) else cell) for cell in row] for row in in_book] == [header, *rows]
     assert desk.get(reverse("export_conflicts", args=["pdf"]), {"by": by}).status_code == 404
+
+
+@pytest.mark.parametrize("query", [{}, {"state": "open"}, {"state": "resolved"}])
+def test_the_days_add_up(desk, everywhere, query):
+    """What is open at the end of a day is what was open the day before, and what began, less what ended."""
+    with pgtrigger.ignore():
+        for days, conflict in enumerate(Conflict.objects.order_by("pk")):
+            began = timezone.now() - timedelta(days=9 - days % 4)
+            ended = {} if days % 3 else {"closed_at": began + timedelta(days=days % 5), "resolution": "records.recall"}
+            Conflict.objects.filter(pk=conflict.pk).update(opened_at=began, **ended)
+    _header, *rows = file_of(desk, by="day", **query)
+    assert len(rows) > 3
+    open_before = 0
+    for day, began, ended, still in reversed([(row[0], *map(int, row[1:])) for row in rows]):
+        assert still == open_before + began - ended
+        assert still == len(listed(desk, open_on=day, **query))
+        open_before = still
+    if query.get("state") != "resolved":
+        assert open_before == len(listed(desk, state="open"))
 
 
 def test_the_export_menu_of_a_summary_leads_to_its_file(desk, everywhere):

@@ -666,7 +666,7 @@ def test_from_the_upload_to_the_result_in_the_browser(desk, product, module):
     assert shown["notices.unread"] == 1
     assert {name: value for name, value in shown.items() if name.startswith("upload.")} == {
         "upload.accepted": 2,
-        "upload.file_rows": 4,
+        "upload.rows": 5,
         "upload.duplicates": 1,
         "upload.rejected": 1,
         "upload.blank": 1,
@@ -782,6 +782,13 @@ def layout_of(upload: Upload, **changes) -> dict:
     return {key: layout[key] for key in ("encoding", "delimiter", "header_row")} | changes
 
 
+def adds_up(page, whole: str, *parts: str) -> int:
+    """The whole, which is what the page shows of its parts together."""
+    shown = figures_on(page)
+    assert shown[f"upload.{whole}"] == sum(shown[f"upload.{part}"] for part in parts)
+    return shown[f"upload.{whole}"]
+
+
 def test_hidden_rows_can_be_left_out_and_what_is_above_the_header_is_shown(desk, receive, admin, module):
     def fill(sheet):
         sheet.write_row(0, 0, ["DAFTAR MEMBER"])
@@ -797,6 +804,7 @@ def test_hidden_rows_can_be_left_out_and_what_is_above_the_header_is_shown(desk,
     page = desk.get(upload.get_absolute_url())
     shown = figures_on(page)
     assert [shown[f"upload.{name}"] for name in ("accepted", "above_header", "hidden")] == [3, 2, 1]
+    assert adds_up(page, "rows", "accepted", "duplicates", "rejected", "blank", "above_header") == 5
     text = page.content.decode()
     assert "DAFTAR MEMBER" in text
     assert "Leave out hidden rows" in text
@@ -809,6 +817,7 @@ def test_hidden_rows_can_be_left_out_and_what_is_above_the_header_is_shown(desk,
     work(upload)
     page = desk.get(upload.get_absolute_url())
     assert (figures_on(page)["upload.hidden"], figures_on(page)[f"{module.key}.database.records"]) == (1, 2)
+    assert adds_up(page, "rows", "accepted", "duplicates", "rejected", "blank", "above_header", "hidden") == 5
     assert "They are left out, as you have chosen" in page.content.decode()
     ids = module.Record.objects.order_by("row_number").values_list("row_number", "customer_id")
     assert list(ids) == [(4, "u1"), (6, "u3")]

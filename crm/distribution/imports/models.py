@@ -79,6 +79,11 @@ class Upload(models.Model):
         return reverse("upload", args=[self.module, self.pk])
 
     @property
+    def rows_left_hidden(self) -> int:
+        """Rows under the header that are not read because they are hidden in the sheet, as somebody has chosen."""
+        return self.report.get("hidden", 0) if self.report and (self.layout or {}).get("leave_hidden") else 0
+
+    @property
     def headers(self) -> list[str]:
         """The columns' names as they were found; none before the file is read."""
         return self.inspection["headers"] if self.inspection else []
