@@ -57,9 +57,19 @@ def _day_input() -> forms.DateInput:
     return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
+class FilterForm(forms.Form):
+    """Another form on the page may have fields of the same names; their ids are others."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"auto_id": "filter_%s", **options})
+
+
 class StrictFilter(django_filters.FilterSet):
     """The filter of a list. One that makes no sense matches nothing: an action on all that match, or an export, must
     not be about more than somebody asked for."""
+
+    class Meta:
+        form = FilterForm
 
     @property
     def qs(self) -> Any:

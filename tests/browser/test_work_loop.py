@@ -405,3 +405,27 @@ def test_the_dialogs_fit_and_are_accessible(
         assert_accessible(page)
         page.keyboard.press("Escape")
         expect(page.get_by_role("heading", name=heading)).to_be_hidden()
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=[pytest.mark.proof])])
+def test_no_note_is_lost_that_is_typed_as_fast_as_a_text_expander_types(page: Page, sign_in_as, staff, batch, count):
+    """Ten milliseconds from key to key, each note right after a click that is still on its way."""
+    sign_in_as(staff)
+    page.goto(batch.get_absolute_url())
+    rows = [row.get_attribute("id") for row in page.locator("[data-work-row]").all()]
+    for turn in range(0, count, len(rows)):
+        page.locator(f"#{rows[0]}").focus()
+        for number in range(turn, min(turn + len(rows), count)):
+            if number > turn:
+                page.keyboard.press("j")
+            page.keyboard.type("1e", delay=10)
+            page.keyboard.press("Control+a")
+            page.keyboard.type(f"back {number}", delay=10)
+            page.keyboard.press("Enter")
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    kept = dict(Record.objects.values_list("pk", "note"))
+    keys = [int(row.rsplit("-", 1)[1]) for row in rows]
+    last = {key: max(range(at, count, len(rows))) for at, key in enumerate(keys) if at < count}
+    assert {key: kept[key] for key in last} == {key: f"back {number}" for key, number in last.items()}
+    shown = {key: page.locator(f"#record-memberwd-{key} textarea[name=note]").input_value() for key in last}
+    assert shown == {key: kept[key] for key in last}

@@ -1,5 +1,6 @@
 """Who may open which page: every URL is in the matrix, and everybody else gets nowhere and changes nothing."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -579,6 +580,14 @@ def in_parts(names: Iterable[str], parts: int) -> list[list[str]]:
     return [list(names)[part::parts] for part in range(parts)]
 
 
+def twice_on(answer: Any) -> list[str]:
+    """The ids that are twice on a page. What is in a template is not on it yet."""
+    if answer.streaming or not answer.get("Content-Type", "").startswith("text/html"):
+        return []
+    text = re.sub(r"<template\b.*?</template>", "", answer.content.decode(), flags=re.DOTALL)
+    return [name for name, n in Counter(re.findall(r'<[a-z][^>]*?\sid="([^"]+)"', text)).items() if n > 1]
+
+
 @pytest.mark.parametrize("names", in_parts(MATRIX, 8), ids=range(8))
 def test_a_page_opens_for_those_and_only_those_who_may_see_it(world, browsers, names):
     before = everything()
@@ -604,6 +613,7 @@ def test_a_page_opens_for_those_and_only_those_who_may_see_it(world, browsers, n
                         assert answer.status_code in page.opens, (name, role)
                         to_sign_in = answer.status_code == 302 and answer["Location"].startswith(SIGN_IN)
                         assert not to_sign_in or page.who == Who.PUBLIC, (name, role)
+                        assert twice_on(answer) == [], (name, role)
 
 
 @pytest.mark.parametrize("names", in_parts([name for name, page in MATRIX.items() if page.changes], 4), ids=range(4))
