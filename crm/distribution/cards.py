@@ -1,5 +1,9 @@
 """The batch cards of a staff member: in which order, and where they go on."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import F
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -23,11 +27,20 @@ def cards(module: Module, user: User, *, order: str = "") -> list[BaseBatch]:
     return batches
 
 
-def last_worked(module: Module, user: User) -> BaseBatch | None:
-    """The batch in which the person noted something last."""
-    worked = module.Record.objects.held_by(user).exclude(worked_at=None).order_by("-worked_at")
-    record = worked.select_related("batch__database__product").first()
-    return record.batch if record else None
+def last_worked(among: Iterable[Module], user: User) -> BaseBatch | None:
+    """Of the batches with something to do, the one in which the person noted something last, with its counts. What was
+    noted before a record came to them was noted by somebody else.
+    """
+    found: list[tuple[datetime, int, Module]] = []
+    for module in among:
+        to_do = module.Record.objects.held_by(user).in_state("to_do").order_by().values("batch")
+        theirs = module.Record.objects.filter(assignee=user, batch__in=to_do, worked_at__gte=F("assigned_at"))
+        if last := theirs.order_by("-worked_at").values_list("worked_at", "batch").first():
+            found.append((*last, module))
+    if not found:
+        return None
+    _at, key, module = max(found, key=lambda each: each[0])
+    return with_states(module, module.Batch.objects.select_related("database__product").filter(pk=key))[0]
 
 
 def next_to_do(batch: BaseBatch) -> BaseRecord | None:

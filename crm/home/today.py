@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
+from crm.distribution.cards import last_worked
 from crm.distribution.holdings import Holding, Work, with_states, work_of
 from crm.distribution.models import BaseBatch, BaseRecord
 from crm.distribution.outcomes import Done, done_on
@@ -47,17 +48,7 @@ class Today:
 
     @cached_property
     def last_worked(self) -> BaseBatch | None:
-        """The batch in which they noted something last, in any module, with its counts."""
-        worked = {}
-        for each in self.held:
-            records = each.records().exclude(worked_at=None).order_by("-worked_at")
-            if last := records.values_list("worked_at", "batch").first():
-                worked[last] = each.module
-        if not worked:
-            return None
-        at, key = max(worked)
-        batches = worked[at, key].Batch.objects.select_related("database__product").filter(pk=key)
-        return with_states(worked[at, key], batches)[0]
+        return last_worked((each.module for each in self.held), self.user)
 
     @cached_property
     def new_batches(self) -> list[BaseBatch]:

@@ -49,6 +49,12 @@
   document.addEventListener("htmx:sendError", (event) => inBackground(event) || say("offline"));
   document.addEventListener("htmx:timeout", (event) => inBackground(event) || say("timeout"));
 
+  // What went well before does not stand beside what goes wrong now. The messages of the answer itself come after this.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.status < 400 || inBackground(event)) return;
+    document.querySelectorAll("#messages .message-success, #messages .message-info").forEach(dismiss);
+  });
+
   // --- The CSRF token ---------------------------------------------------------------------------------------
   // Read when it is sent, so that a page that was open while somebody signed in again still works.
   const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];

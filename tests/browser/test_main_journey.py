@@ -28,7 +28,7 @@ def upload(page: Page, file: str, product: str) -> None:
 
 
 @pytest.mark.slow("the journey of fifty records through a browser, from the file to the last page")
-def test_fifty_is_fifty_everywhere(page, sign_in_as, admin, staff, screenshot, assert_accessible, assert_fits):
+def test_fifty_is_fifty_everywhere(page, sign_in_as, admin, staff, screenshot, assert_accessible, assert_fits, console):
     ProductFactory(name="Kopi Senja")
     sign_in_as(admin)
 
@@ -53,6 +53,13 @@ def test_fifty_is_fifty_everywhere(page, sign_in_as, admin, staff, screenshot, a
     assert set(shown(page, "memberwd.database.available")) == {"10"}
     screenshot(page, "database")
     assert_accessible(page)
+
+    page.get_by_label("Staff member").first.select_option(label="Sari Staff")
+    page.get_by_label("How many").fill("11")
+    page.get_by_role("button", name="Assign", exact=True).click()
+    expect(page.locator("#assign-panel [role=alert]")).to_be_visible()
+    expect(page.get_by_text("50 records assigned to Sari Staff.")).to_have_count(0)
+    console.clear()  # the browser logs the 422
 
     database, batch = Database.objects.get(), Batch.objects.get()
     for path, figure in [

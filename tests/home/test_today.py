@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm.accounts.services import A_LOOK
-from crm.distribution.assignment import assign_random
+from crm.distribution.assignment import assign_random, transfer_records
 from crm.distribution.models import OutcomeLine, Validation
 from crm.distribution.validation import archive_invalid, validate_records
 from crm.distribution.work import note_outcome
@@ -124,6 +124,32 @@ def test_it_continues_with_the_batch_last_worked_in_of_any_module(sign_in, staff
         card = part(page(client), "continue-title")
         assert reverse("continue_batch", args=[module, batches[module].pk]) in card
         assert figures_on(card) == {f"{module.key}.batch.to_do": 4, f"{module.key}.batch.current": 5}
+
+
+def test_a_batch_without_anything_to_do_is_not_continued_nor_one_that_somebody_else_worked(
+    sign_in, staff, other_staff, admin
+):
+    client, module = sign_in(staff), MODULES[2]
+    first, second = (hand_over(module, staff, admin, 2) for _number in range(2))
+    own = reverse("my_records", args=[module])
+    for batch in (first, second):
+        note_outcome(records=module.Record.objects.with_ids([batch.records.first().pk]), by=staff, reach="reachable")
+        with pgtrigger.ignore():
+            batch.records.exclude(worked_at=None).update(worked_at=timezone.now() + timedelta(minutes=batch.pk))
+    there = [reverse("continue_batch", args=[module, batch.pk]) for batch in (first, second)]
+    assert there[1] in part(page(client), "continue-title")
+    assert there[1] in client.get(own).content.decode()
+
+    note_outcome(records=module.Record.objects.filter(batch=second, worked_at=None), by=staff, reach="one_tick")
+    for text in (part(page(client), "continue-title"), client.get(own).content.decode()):
+        assert there[0] in text, "in the second one nothing is left to do"
+
+    theirs = hand_over(module, other_staff, admin, 2)
+    note_outcome(records=module.Record.objects.filter(batch=theirs), by=other_staff, note="tea")
+    with pgtrigger.ignore():
+        theirs.records.update(worked_at=timezone.now() - timedelta(hours=1))
+    moved = transfer_records(records=module.Record.objects.filter(batch=theirs), to=staff, by=admin).batches[0]
+    assert reverse("continue_batch", args=[module, moved.pk]) not in part(page(client), "continue-title")
 
 
 def test_only_what_has_something_to_do_is_listed(sign_in, staff, admin):

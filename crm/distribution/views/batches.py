@@ -29,7 +29,7 @@ def mine(request: SignedInRequest, module: Module) -> HttpResponse:
         "cards": cards.cards(module, request.user, order=order),
         "card_orders": cards.ORDERS,
         "order": order if order in cards.ORDERS else "newest",
-        "last_worked": cards.last_worked(module, request.user),
+        "last_worked": cards.last_worked([module], request.user),
     }
     return render_page(request, "distribution/mine.html", context, pieces=["list"])
 
