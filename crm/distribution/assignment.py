@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext
 
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
+from crm.distribution.bell import Some, of_each
 from crm.distribution.coverage import back_to_pool, not_for
 from crm.distribution.draw import TooFew, check_in_use, draw
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
@@ -122,15 +123,9 @@ def recall_records(*, records: RecordQuerySet, by: User) -> Returned:
     with operation("records.recall", by=by) as key:
         selected = records.count()
         ids = records.assigned().locked_ids()
-        losers = _holders(records.model, ids)
+        holders = _holders(records.model, ids)
         back_to_pool(records.model, ids)
-        notify_each(
-            kind=Kind.RECORDS_TAKEN_BACK,
-            lines=[
-                (user, ngettext("%(n)d record was taken back.", "%(n)d records were taken back.", n) % {"n": n}, "")
-                for user, n in losers
-            ],
-        )
+        tell_lost(records.model, holders, lambda some: _("%(by)s took back %(some)s.") % {"by": by, "some": some})
         settle_invalid_alerts(module_of(records.model))
         return Returned(count=len(ids), skipped=selected - len(ids), undo=key)
 
@@ -148,23 +143,23 @@ def transfer_records(*, records: RecordQuerySet, to: User, by: User) -> Returned
         locked = records.assigned().exclude(assignee=to).locked_ids()
         reserved = not_for(model, locked, to.pk)
         receivers = dict.fromkeys((pk for pk in locked if pk not in reserved), to.pk)
-        one = ngettext_lazy("%(n)d record was handed to %(name)s.", "%(n)d records were handed to %(name)s.", "n")
-        batches = hand_on(model, receivers, by=by, told=lambda n: one % {"n": n, "name": to})
+        text = _("%(by)s handed %(some)s to %(name)s.")
+        batches = hand_on(model, receivers, by=by, told=lambda some: text % {"by": by, "some": some, "name": to})
         settle_invalid_alerts(module_of(model), to)
         skipped = selected - len(locked)
         return Returned(len(receivers), skipped, undo=key, batches=tuple(batches), reserved=len(reserved))
 
 
 def hand_on(
-    model: type[BaseRecord], receivers: Mapping[int, int], *, by: User, told: Callable[[int], str]
+    model: type[BaseRecord], receivers: Mapping[int, int], *, by: User, told: Callable[[Some], str]
 ) -> list[BaseBatch]:
     """Each of these assigned records to its receiver, in a new batch for each receiver and database; one statement.
 
     The records are locked, and nobody else than its receiver has reserved any of them. `told` says to each person who
-    loses records what became of so many. Returns the batches.
+    loses records what became of them. Returns the batches.
     """
     Batch = module_of(model).Batch
-    losers = _holders(model, list(receivers))
+    holders = _holders(model, list(receivers))
     databases = dict(model.objects.with_ids(receivers).values_list("pk", "database_id"))
     wanted = sorted({(databases[pk], staff) for pk, staff in receivers.items()})
     made = Batch.objects.bulk_create(Batch(database_id=pk, staff_id=staff, created_by=by) for pk, staff in wanted)
@@ -183,10 +178,10 @@ def hand_on(
             """,  # noqa: S608 (the model's own name)
             [by.pk, *([list(column) for column in zip(*records, strict=True)] or [[], [], []])],
         )
-    notify_each(kind=Kind.RECORDS_TAKEN_BACK, lines=[(user, told(n), "") for user, n in losers])
+    tell_lost(model, holders, told)
     batches = list(Batch.objects.filter(pk__in=into.values()).select_related("database", "staff").order_by("pk"))
     received = Counter(batch for _record, _staff, batch in records)
-    _tell_received([(batch, received[batch.pk]) for batch in batches])
+    _tell_received([(batch, received[batch.pk]) for batch in batches], by)
     return batches
 
 
@@ -216,26 +211,32 @@ def _hand_out(
     if updated != len(ids):
         raise RuntimeError(f"{updated} of {len(ids)} locked records were updated")
     batch.refresh_from_db()
-    _tell_received([(batch, updated)])
+    _tell_received([(batch, updated)], by)
     return HandedOut(batch=batch, count=updated, undo=key)
 
 
-def _holders(model: type[BaseRecord], ids: list[int]) -> list[tuple[User, int]]:
-    """Who has these records, and how many each."""
-    counts = dict(
-        model.objects.with_ids(ids).values_list("assignee").annotate(n=models.Count("pk")).order_by("assignee")
-    )
-    return [(user, counts[user.pk]) for user in User.objects.filter(pk__in=counts)]
+def _holders(model: type[BaseRecord], ids: list[int]) -> dict[int, int]:
+    """Who has each of these records."""
+    return dict(model.objects.with_ids(ids).order_by().values_list("pk", "assignee"))
 
 
-def _tell_received(arrivals: Iterable[tuple[BaseBatch, int]]) -> None:
+def tell_lost(model: type[BaseRecord], holders: Mapping[int, int], told: Callable[[Some], str]) -> None:
+    """To each who had some of these records, what became of them."""
+    lost = of_each(model, holders)
+    people = User.objects.filter(pk__in=lost)
+    notify_each(kind=Kind.RECORDS_TAKEN_BACK, lines=[(user, told(lost[user.pk]), "") for user in people])
+
+
+def _tell_received(arrivals: Iterable[tuple[BaseBatch, int]], by: User) -> None:
     notify_each(
         kind=Kind.RECORDS_RECEIVED,
         lines=[
             (
                 batch.staff,
-                ngettext("You received %(n)d record of %(database)s.", "You received %(n)d records of %(database)s.", n)
-                % {"n": n, "database": batch.database},
+                ngettext(
+                    "%(by)s gave you %(n)d record of %(database)s.", "%(by)s gave you %(n)d records of %(database)s.", n
+                )
+                % {"by": by, "n": n, "database": batch.database},
                 batch.get_absolute_url(),
             )
             for batch, n in arrivals

@@ -9,7 +9,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext_lazy
 
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
@@ -51,12 +50,8 @@ def hand_to_owners(*, records: RecordQuerySet, by: User) -> Returned:
             for pk, staff in owned.items()
             if others.get(pk) == [staff] and staff in {owner.pk for owner in working}
         }
-        told = ngettext_lazy(
-            "%(n)d record was handed to the one who has reserved its customer.",
-            "%(n)d records were handed to those who have reserved their customers.",
-            "n",
-        )
-        batches = hand_on(model, receivers, by=by, told=lambda n: told % {"n": n})
+        text = _("%(by)s handed %(some)s to those who have reserved the customers.")
+        batches = hand_on(model, receivers, by=by, told=lambda some: text % {"by": by, "some": some})
         settle_invalid_alerts(module_of(model), *working)
         stay = len(ids) - len(receivers)
         return Returned(len(receivers), selected - len(ids), undo=key, batches=tuple(batches), reserved=stay)

@@ -5,7 +5,7 @@ themselves, admins what any of them did. A record that anything has changed sinc
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,11 +14,11 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
+from crm.distribution.bell import Some, of_each
 from crm.distribution.coverage import back_to_pool
 from crm.distribution.outcomes import take_back_lines
 from crm.distribution.states import IMPORTED_COLUMNS
@@ -171,22 +171,30 @@ def _undo(key: UUID, by: User) -> Undone:
     locked = {module: [pk for (pk,) in _ask(LOCK, module, key, by)] for module in candidates}
     for module, ids in locked.items():
         module.Record.objects.lock_counts(ids)
-    moves: Counter[tuple[int | None, int | None]] = Counter()
-    taken = {}
+    back, gone = dict[int, Some](), dict[int, Some]()
+    taken, count = {}, 0
     for module in candidates:
         drawn = _ask(DRAWN, module, key, by)
         back_to_pool(module.Record, [pk for pk, _holder in drawn])
-        back = _ask(PUT_BACK, module, key, by, drawn=[pk for pk, _holder in drawn])
-        moves += Counter((None, holder) for _pk, holder in drawn)
-        moves += Counter((before, after) for _pk, before, after in back)
-        take_back_lines(module, key, [pk for pk, _before, _after in back])
-        taken[module] = module.Record.objects.settle([pk for pk, _before, _after in back]).taken
+        put_back = _ask(PUT_BACK, module, key, by, drawn=[pk for pk, _holder in drawn])
+        ids = [pk for pk, _before, _after in put_back]
+        take_back_lines(module, key, ids)
+        taken[module] = module.Record.objects.settle(ids).taken
         settle_invalid_alerts(module, *people.values())
-    if not moves:
+        moved = [(pk, before, after) for pk, before, after in put_back if before != after]
+        _add(back, module, {pk: before for pk, before, _after in moved})
+        _add(gone, module, dict(drawn) | {pk: after for pk, _before, after in moved if after})
+        count += len(drawn) + len(ids)
+    if not count:
         raise Refused(str(NOTHING_TO_UNDO))
     tell_taken(taken)
-    _tell(moves)
-    return Undone(moves.total(), sum(counts.total() for counts in candidates.values()) - moves.total())
+    _tell(back, gone, by)
+    return Undone(count, sum(counts.total() for counts in candidates.values()) - count)
+
+
+def _add(told: dict[int, Some], module: Module, whose: dict[int, int]) -> None:
+    for person, some in of_each(module.Record, whose).items():
+        told[person] = told[person] + some if person in told else some
 
 
 def _candidates(key: UUID, by: User) -> dict[Module, Counter[int | None]]:
@@ -214,33 +222,15 @@ def _ask(text: str, module: Module, key: UUID | None, by: User, **values: Any) -
         return cursor.fetchall()
 
 
-def _tell(moves: Counter[tuple[int | None, int | None]]) -> None:
-    """Whom records came back to, and whom they left."""
-    back, gone = Counter[int](), Counter[int]()
-    for (before, after), n in moves.items():
-        if before and before != after:
-            back[before] += n
-        if after and before != after:
-            gone[after] += n
+def _tell(back: Mapping[int, Some], gone: Mapping[int, Some], by: User) -> None:
+    """To whom records came back, and whom they left."""
     people = User.objects.in_bulk({*back, *gone})
-    notify_each(
-        kind=Kind.RECORDS_RECEIVED,
-        lines=[
-            (
-                people[pk],
-                ngettext("%(n)d record is back with you.", "%(n)d records are back with you.", n) % {"n": n},
-                "",
-            )
-            for pk, n in back.items()
-        ],
-    )
-    notify_each(
-        kind=Kind.RECORDS_TAKEN_BACK,
-        lines=[
-            (people[pk], ngettext("%(n)d record was taken back.", "%(n)d records were taken back.", n) % {"n": n}, "")
-            for pk, n in gone.items()
-        ],
-    )
+    for kind, told, text in (
+        (Kind.RECORDS_RECEIVED, back, _("%(by)s gave back to you: %(some)s.")),
+        (Kind.RECORDS_TAKEN_BACK, gone, _("%(by)s took back %(some)s.")),
+    ):
+        lines = [(people[pk], str(text) % {"by": by, "some": some}, "") for pk, some in told.items()]
+        notify_each(kind=kind, lines=lines)
 
 
 def _columns(events: type[Model]) -> list[str]:

@@ -19,8 +19,10 @@ def notify(*, users: Iterable[User], kind: Kind, text: str, url: str = "") -> in
 
 
 def notify_each(*, kind: Kind, lines: Collection[tuple[User, str, str]]) -> int:
-    """Like `notify`, with a text and a url for each; the number of queries does not grow with the lines."""
-    wanted = [Notice(user=user, kind=kind, text=text, url=url) for user, text, url in _unmuted(kind, lines)]
+    """Like `notify`, with a text and a url for each; the number of queries does not grow with the lines. Of a text with
+    long names in it, the end is left out.
+    """
+    wanted = [Notice(user=user, kind=kind, text=text[:300], url=url) for user, text, url in _unmuted(kind, lines)]
     return len(Notice.objects.bulk_create(wanted))
 
 

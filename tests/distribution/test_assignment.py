@@ -334,19 +334,41 @@ def test_a_conflict_does_not_change_that_a_record_is_assigned_and_counted(module
 # --- Telling, and remembering ------------------------------------------------------------------------------
 
 
-def test_everybody_concerned_is_told_once_with_the_number(module, database, assign, staff, other_staff, admin):
+def test_everybody_concerned_is_told_once_which_records_of_what_and_by_whom(
+    module, database, assign, staff, other_staff, admin
+):
     batch = assign(database, 3).batch
+    customers = ", ".join(batch.records.order_by("pk").values_list("customer_id", flat=True))
     transfer_records(records=module.Record.objects.filter(batch=batch), to=other_staff, by=admin)
     recall_records(records=module.Record.objects.assigned(), by=admin)
 
     told = list(Notice.objects.order_by("pk").values_list("user__username", "text"))
     assert told == [
-        ("sari", "You received 3 records of Maret."),
-        ("sari", "3 records were handed to Tono Staff."),
-        ("tono", "You received 3 records of Maret."),
-        ("tono", "3 records were taken back."),
+        ("sari", "Adam Admin gave you 3 records of Maret."),
+        ("sari", f"Adam Admin handed 3 records of Maret ({customers}) to Tono Staff."),
+        ("tono", "Adam Admin gave you 3 records of Maret."),
+        ("tono", f"Adam Admin took back 3 records of Maret ({customers})."),
     ]
     assert Notice.objects.order_by("pk").first().url == batch.get_absolute_url()
+
+
+def test_of_many_records_of_many_lists_the_first_lists_are_named(module, make, assign, staff, admin):
+    for name in ("April", "Juni", "Maret", "Mei"):
+        database = make.database(name=name)
+        fill(database, 2)
+        assign(database, 2)
+    Notice.objects.all().delete()
+    recall_records(records=module.Record.objects.assigned(), by=admin)
+    assert Notice.objects.get().text == "Adam Admin took back 8 records of April, Juni, Maret and 1 more."
+
+
+def test_names_of_any_length_fit_into_what_the_bell_says(module, make, assign, staff, admin):
+    admin.name = "A" * 150
+    database = make.database(name="L" * 100)
+    fill(database, 3, customer_name="x")
+    assign(database, 3)
+    recall_records(records=module.Record.objects.assigned(), by=admin)
+    assert all(len(notice.text) <= 300 for notice in Notice.objects.all())
 
 
 def test_the_ledger_says_what_happened_when_and_who_did_it(module, database, assign, staff, other_staff, admin, owner):

@@ -126,7 +126,10 @@ def test_a_recall_is_taken_back(module, batch, five, staff, admin, witness):
     batch.refresh_from_db()
     assert (batch.initial_count, batch.received_count, batch.current_count, batch.left_count) == (5, 10, 5, 5)
     told = Notice.objects.filter(user=staff).order_by("pk").values_list("text", flat=True)
-    assert list(told)[-2:] == ["5 records were taken back.", "5 records are back with you."]
+    assert list(told)[-2:] == [
+        "Adam Admin took back 5 records of Maret.",
+        "Adam Admin gave back to you: 5 records of Maret.",
+    ]
 
 
 def test_a_transfer_is_taken_back(module, batch, five, staff, other_staff, admin, witness):
@@ -152,7 +155,7 @@ def test_an_assignment_is_taken_back(module, database, batch, staff, admin, witn
     assert dict(ask(f"SELECT id, status FROM {module.key}_record ORDER BY id")) == before
     done.batch.refresh_from_db()
     assert (done.batch.received_count, done.batch.current_count, done.batch.left_count) == (4, 0, 4)
-    assert list(Notice.objects.values_list("user", "text")) == [(staff.pk, "4 records were taken back.")]
+    assert list(Notice.objects.values_list("user", "text")) == [(staff.pk, "Adam Admin took back 4 records of Maret.")]
     refuses(module, done.undo, admin, CHANGED)
 
 
@@ -473,6 +476,6 @@ def test_everybody_who_gains_or_loses_records_by_it_is_told_how_many(module, fiv
     done = undo(key=key, by=admin)
     assert (done.count, done.skipped) == (4, 1)
     assert dict(Notice.objects.values_list("user__username", "text")) == {
-        staff.username: "4 records are back with you.",
-        other_staff.username: "4 records were taken back.",
+        staff.username: "Adam Admin gave back to you: 4 records of Maret.",
+        other_staff.username: "Adam Admin took back 4 records of Maret.",
     }
