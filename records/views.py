@@ -11,7 +11,7 @@ from uuid import uuid4
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.urls import reverse
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from crm.accounts.access import SignedInRequest, admin_page, staff_page
 from crm.distribution.access import get_database_for
+from crm.distribution.listing import Narrowed
 from crm.distribution.settings import settings_of
 from crm.distribution.views.attempt import attempt
 from crm.errors import Refused
@@ -127,12 +128,23 @@ def queue(request: SignedInRequest) -> HttpResponse:
     context = {
         "module": MODULE,
         "filter": chosen,
-        "states": [(state, label, f"requests.{state}") for state, label in Request.State.choices],
+        "states": _tabs(chosen),
         "page": page,
         # With a token each, so that one alone can be approved in one step: the row shows all that there is to it.
         "rows": [(asked, uuid4()) for asked in page],
     }
     return render_page(request, "records/requests.html", context, pieces=["list"])
+
+
+def _tabs(filter: RequestFilter) -> list[tuple[str, str | Promise, str, Any]]:
+    """Each state: its value, its name, its figure, and what that is about."""
+    each = [(state, label, filter.but_with(state=state)) for state, label in Request.State.choices]
+    if not filter.narrows:
+        return [(state, label, f"requests.{state}", MODULE) for state, label, _left in each]
+    return [
+        (state, label, "list.tab", Narrowed(f"requests?{left.data.urlencode()}", left.qs.count()))
+        for state, label, left in each
+    ]
 
 
 class Chosen:

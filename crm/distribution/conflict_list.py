@@ -12,8 +12,9 @@ from crm.accounts.access import SignedInRequest
 from crm.distribution.columns import Column
 from crm.distribution.conflict_filter import BY, STATES, ConflictFilter, how
 from crm.distribution.conflict_log import Conflict, ConflictQuerySet
-from crm.distribution.listing import Listing
+from crm.distribution.listing import Listing, Narrowed
 from crm.distribution.ordering import Order
+from crm.distribution.reserving.figures import TEAM
 from crm.registry import get_module, modules
 
 
@@ -100,14 +101,23 @@ class ConflictList(Listing):
         return self.filter.form.cleaned_data["state"] if self.filter.form.is_valid() else ""
 
     @property
-    def tabs(self) -> list[tuple[str, str | Promise, str, str]]:
-        """Each state: its value, its name, its figure, and the list of it."""
-        tabs: list[tuple[str, str | Promise, str, str]] = [
-            ("", _("All"), "conflicts.all", self.url(state=None, by=None))
-        ]
-        for name, (label, figure) in STATES.items():
-            tabs.append((name, label, figure, self.url(state=name, by=None)))
+    def tabs(self) -> list[tuple[str, str | Promise, str, Any, str]]:
+        """Each state: its value, its name, its figure, what that is about, and the list of it."""
+        each = {"": (_("All"), "conflicts.all"), **STATES}
+        tabs: list[tuple[str, str | Promise, str, Any, str]] = []
+        for name, (label, figure) in each.items():
+            url = self.url(state=name or None, by=None)
+            subject: Any = TEAM
+            if self.filter.narrows:
+                rows = self.filter.but_with(state=name).qs
+                figure, subject = "list.tab", Narrowed(url, rows.order_by().count())
+            tabs.append((name, label, figure, subject, url))
         return tabs
+
+    @property
+    def chosen_tab(self) -> str | None:
+        """None while it is counted, not listed."""
+        return None if self.by else self.state
 
     @property
     def summaries(self) -> list[tuple[str, str | Promise, str]]:

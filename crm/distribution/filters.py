@@ -1,15 +1,16 @@
 """Filtering the lists; every filter lives in the URL."""
 
+from copy import copy
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Self
 
 import django_filters
 from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -84,6 +85,16 @@ class StrictFilter(django_filters.FilterSet):
             return True
         by_tabs = [field.name for field in self.form.hidden_fields()]
         return any(value for name, value in self.form.cleaned_data.items() if name not in by_tabs)
+
+    def but_with(self, **chosen: str) -> Self:
+        """The same filter, as if the URL said this of these fields."""
+        again = copy(self)
+        again.data = self.data.copy()
+        for name, value in chosen.items():
+            again.data[name] = value
+        for known in ("_form", "_qs"):
+            again.__dict__.pop(known, None)
+        return again
 
     def from_day(self, rows: Any, field: str, day: date) -> Any:
         """Of a moment: from the beginning of that day in the team's time zone."""
@@ -169,6 +180,20 @@ class RecordFilter(CustomerFilter):
 
     def filter_queryset(self, records: RecordQuerySet) -> RecordQuerySet:
         return super().filter_queryset(records.assigned() if self.asks_for_held else records)
+
+    def count_statuses(self) -> dict[str, int]:
+        """How many records each choice of the status would leave, "" for all; in one query."""
+        any_status = self.but_with(status="")
+        if any_status.errors:
+            return dict.fromkeys(["", *STATUS_LABELS], 0)
+        is_it = {
+            name: Q(is_reservation_conflict=True) if name == "conflict" else Q(status=name) for name in STATUS_LABELS
+        }
+        of_all = is_it["assigned"] if any_status.asks_for_held else Q()
+        rows = super(RecordFilter, any_status).filter_queryset(self.queryset).order_by()
+        counts = {f"n_{name}": Count("pk", filter=condition) for name, condition in is_it.items()}
+        found = rows.aggregate(n_=Count("pk", filter=of_all), **counts)
+        return {name.removeprefix("n_"): count for name, count in found.items()}
 
 
 def _start_of(day: date) -> datetime:

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from crm.accounts.access import SignedInRequest
 from crm.distribution.columns import Column
@@ -23,6 +24,7 @@ from crm.distribution.filters import StrictFilter
 from crm.distribution.models import SavedView
 from crm.distribution.ordering import Order, in_order
 from crm.distribution.saved_views import arrangement, views_of
+from crm.figures import Figure, declare
 from crm.pages import page_of
 from crm.registry import Module
 
@@ -43,6 +45,19 @@ class Header:
     column: Column
     url: str
     sorted: str
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What a tab over a list is about while the list is filtered: `value` of the rows that the filter leaves. `pk` is
+    the list's URL with the tab's choice.
+    """
+
+    pk: str
+    value: int
+
+
+declare(Figure("list.tab", _lazy("Rows of this list, as it is filtered, in this state."), stored=lambda tab: tab.value))
 
 
 class Exportable(ABC):

@@ -1,6 +1,6 @@
 """The list of records: what it covers, its filters, its length and its page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from django.core.paginator import Page
@@ -14,7 +14,7 @@ from crm.distribution.access import get_database_for
 from crm.distribution.columns import fields_of, record_columns
 from crm.distribution.filters import STATUS_LABELS, RecordFilter
 from crm.distribution.forms import KEY
-from crm.distribution.listing import Listing
+from crm.distribution.listing import Listing, Narrowed
 from crm.distribution.models import BaseBatch, BaseDatabase, Status
 from crm.distribution.ordering import ORDERS_IN_DATABASE, RECORD_ORDERS, in_order
 from crm.distribution.querysets import RecordQuerySet
@@ -30,7 +30,7 @@ class Tab:
     status: str
     label: str | Promise
     figure: str
-    subject: BaseDatabase | Module
+    subject: BaseDatabase | Module | Narrowed
     url: str
 
 
@@ -143,7 +143,11 @@ class RecordList(Listing):
             figure = f"{kind}.{name}"
             if name not in ("invalid", "conflict") or get_figure(figure).value(subject):
                 tabs.append(Tab(name, label, figure, subject, self.url(status=name)))
-        return tabs
+        return self._narrowed(tabs) if self.filter.narrows else tabs
+
+    def _narrowed(self, tabs: list[Tab]) -> list[Tab]:
+        counts = self.filter.count_statuses()
+        return [replace(tab, figure="list.tab", subject=Narrowed(tab.url, counts[tab.status])) for tab in tabs]
 
 
 SHOWN = {

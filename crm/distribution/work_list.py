@@ -1,10 +1,11 @@
 """The list that staff work: the records of a batch, or all that are with somebody in a module."""
 
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.db.models.expressions import OrderBy
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -16,9 +17,9 @@ from crm.distribution.figures import STATE_LABELS
 from crm.distribution.filters import search_records
 from crm.distribution.forms import KEY
 from crm.distribution.holdings import Holding, holding
-from crm.distribution.listing import Exportable
+from crm.distribution.listing import Exportable, Narrowed
 from crm.distribution.models import BaseBatch
-from crm.distribution.querysets import RecordQuerySet
+from crm.distribution.querysets import WORK_STATES, RecordQuerySet
 from crm.distribution.work_forms import WorkSearchForm
 from crm.figures import get_figure
 from crm.pages import ROWS_PER_PAGE, page_of
@@ -152,12 +153,26 @@ class WorkList(Exportable):
         return f"{path}?{urlencode({'state': self.state, 'q': self.q, 'sort': self.sort})}"
 
     @property
-    def tabs(self) -> list[tuple[str, Promise, str]]:
-        """Each state: its value in the URL, its name, its figure. Conflicts are shown where there are any."""
+    def tabs(self) -> list[tuple[str, Promise, str, Any]]:
+        """Each state: its value in the URL, its name, its figure, and what that is about. Conflicts are shown where
+        there are any.
+        """
         states = [*TABS, *(VALIDATION_TABS if self.module.policy.validates else [])]
         if get_figure(f"{self.kind}.conflict").value(self.subject):
             states.append("conflict")
         if self.state in STATE_LABELS and self.state not in states:
             states.append(self.state)
-        whole: tuple[str, Promise, str] = ("", _("All"), f"{self.kind}.{'current' if self.batch else 'assigned'}")
-        return [whole, *((state, STATE_LABELS[state], f"{self.kind}.{state}") for state in states)]
+        if self.q:
+            return [
+                (state, STATE_LABELS.get(state, _("All")), "list.tab", each)
+                for state, each in zip(["", *states], self._narrowed(states), strict=True)
+            ]
+        whole = ("", _("All"), f"{self.kind}.{'current' if self.batch else 'assigned'}", self.subject)
+        return [whole, *((state, STATE_LABELS[state], f"{self.kind}.{state}", self.subject) for state in states)]
+
+    def _narrowed(self, states: list[str]) -> list[Narrowed]:
+        """What the search leaves of all and of each of these states; in one query."""
+        counts = {state: Count("pk", filter=WORK_STATES[state]()) for state in states}
+        found = search_records(self.scope, self.q).order_by().aggregate(whole=Count("pk"), **counts)
+        here = f"{self.kind}/{self.subject.pk}?{urlencode({'q': self.q})}"
+        return [Narrowed(f"{here}&state={state}", found[state or "whole"]) for state in ["", *states]]

@@ -79,7 +79,7 @@
     if (!event.detail.target.matches("[data-work-row]")) return;
     const answer = document.createElement("template");
     answer.innerHTML = event.detail.serverResponse;
-    const place = ({ id, dataset }) => (id ? `#${id}` : `[data-figure="${dataset.figure}"][data-object="${dataset.object}"]`);
+    const place = ({ id, tagName, dataset }) => (id ? `#${id}` : `${tagName}[data-figure="${dataset.figure}"][data-object="${dataset.object}"]`);
     answer.content.querySelectorAll("[hx-swap-oob]").forEach((part) => document.querySelector(place(part)) || part.remove());
     event.detail.serverResponse = answer.innerHTML;
   });

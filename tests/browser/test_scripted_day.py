@@ -95,8 +95,9 @@ class Day:
             links: dict[str, str] = {}
             for url in person.pages():
                 person.page.goto(url, wait_until="domcontentloaded")
-                shown = person.page.locator("a[data-figure]").evaluate_all(
-                    "all => all.map(each => [each.getAttribute('href'), each.dataset.value, each.dataset.figure])"
+                shown = person.page.locator("a[data-figure], a > [data-figure]").evaluate_all(
+                    "all => all.map(each => [each.closest('a').getAttribute('href'), each.dataset.value,"
+                    " each.dataset.figure])"
                 )
                 links |= {href: value for href, value, name in shown if counts_rows(name, href)}
             for href, value in links.items():

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime, timedelta
+from html import unescape
 from itertools import pairwise
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -390,6 +391,64 @@ def test_what_staff_see_of_archived_records_leads_nowhere_they_may_not_go(desk, 
         links = re.findall(r'href="(/[^"]+)"', text)
         assert (gone.get_absolute_url() in links) == opens
         assert {desk.get(link.replace("&amp;", "&")).status_code for link in links} == {200}
+
+
+# --- The tabs of a list that is filtered ---
+
+
+PILL = re.compile(
+    r'<li[^>]*><a href="([^"]+)"[^>]*>\s*[^<]+'
+    r'<span class="figure num" data-figure="([^"]+)" data-object="([^"]+)" data-value="(\d+)"'
+)
+
+
+def pills(client: Client, url: str) -> list[tuple[str, str, str, int]]:
+    """Of each tab over the list: where it leads, its figure, what that is about, the number."""
+    text = client.get(url, headers=FRAGMENT).content.decode()
+    return [(unescape(href), name, key, int(value)) for href, name, key, value in PILL.findall(text)]
+
+
+@pytest.mark.parametrize(
+    "query", ["q=budi", "staff={staff}", "received_from=2020-01-01", "state=said_yes", "received_from=x"]
+)
+def test_the_tabs_of_a_filtered_list_count_what_the_filter_leaves_and_are_one_link_each(
+    desk, database, module, staff, query
+):
+    query = query.format(staff=staff.pk)
+    for here in (database.get_absolute_url(), reverse("records", args=[module])):
+        tabs = pills(desk, f"{here}?{query}")
+        assert {name for _url, name, _key, _value in tabs} == {"list.tab"}
+        assert len(tabs) >= 6
+        for url, _name, _key, value in tabs:
+            shown = desk.get(url, headers=FRAGMENT).context["list"]
+            assert shown.total == shown.rows.count() == value, url
+        unfiltered = {name for _url, name, _key, _value in pills(desk, here)}
+        assert "list.tab" not in unfiltered, "these are the stored counts"
+
+
+def test_the_tabs_of_ones_own_records_count_what_the_search_leaves(phone, database, module, staff):
+    batch = module.Batch.objects.get(staff=staff)
+    budis = module.Record.objects.held_by(staff).filter(customer_name__startswith="Budi").count()
+    for here in (reverse("my_records", args=[module]), batch.get_absolute_url()):
+        tabs = [tab for tab in pills(phone, f"{here}?q=budi") if tab[1] == "list.tab"]
+        assert len(tabs) >= 5
+        assert tabs[0][3] == budis > 0
+        for url, _name, _key, value in tabs:
+            assert phone.get(url, headers=FRAGMENT).context["list"].rows.count() == value, url
+
+
+def test_a_click_in_a_list_that_is_searched_brings_the_numbers_of_its_tabs(phone, database, module, staff):
+    here = f"{reverse('my_records', args=[module])}?q=budi"
+    record = module.Record.objects.held_by(staff).filter(customer_name__startswith="Budi", reach="").first()
+    data = {"reach": "reachable", "next": here}
+    answer = phone.post(reverse("record_outcome", args=[module, record.pk]), data, headers={"HX-Request": "true"})
+    brought = re.findall(
+        r'<span class="figure num" data-figure="list.tab" data-object="([^"]+)" data-value="(\d+)"[^>]*hx-swap-oob',
+        answer.content.decode(),
+    )
+    shown = [(key, str(value)) for _url, name, key, value in pills(phone, here) if name == "list.tab"]
+    assert shown
+    assert set(shown) <= set(brought)
 
 
 # --- All that match ----------------------------------------------------------------------------------------

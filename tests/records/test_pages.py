@@ -269,7 +269,7 @@ def test_the_number_of_queries_does_not_grow_with_the_requests(
 def test_a_poll_brings_the_number_in_the_navigation_along(desk, waiting):
     text = desk.get(QUEUE, headers=FRAGMENT).content.decode()
     assert text.strip().startswith('<div id="list">')
-    assert 'hx-swap-oob="outerHTML:[data-figure=&#x27;records.requests.pending&#x27;]' in text
+    assert 'hx-swap-oob="outerHTML:a[data-figure=&#x27;records.requests.pending&#x27;]' in text
     assert "hx-swap-oob" not in desk.get(QUEUE).content.decode()
 
 

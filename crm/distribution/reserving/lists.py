@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.access import SignedInRequest
 from crm.distribution.columns import Column
-from crm.distribution.listing import Listing
+from crm.distribution.listing import Listing, Narrowed
 from crm.distribution.ordering import Order
 from crm.distribution.reserving.access import reservations_for
 from crm.distribution.reserving.covered import with_counts
+from crm.distribution.reserving.figures import TEAM
 from crm.distribution.reserving.filters import STATUSES, OwnFilter, ReservationFilter
 from crm.reservations.models import Reservation
 
@@ -80,18 +81,25 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Tab:
-    """A status and its number."""
+    """A status, the figure of its number, and what that is about."""
 
     status: str
     label: str | Promise
     figure: str
+    subject: Any
 
 
-def tabs(filter: OwnFilter, figures: str) -> list[Tab]:
+def tabs(filter: OwnFilter, figures: str, subject: Any) -> list[Tab]:
     """The status that only other pages lead to has one while it is chosen."""
-    shown = [name for name in STATUSES if name != "standing" or filter.chosen_status == name]
-    tabs = [Tab(name, STATUSES[name][0], f"{figures}.{name}") for name in shown]
-    return [*tabs, Tab("", _("All"), f"{figures}.all")]
+    each = {name: label for name, (label, _select) in STATUSES.items()} | {"": _("All")}
+    shown = [name for name in each if name != "standing" or filter.chosen_status == name]
+    if filter.narrows:
+        asked = {name: filter.but_with(status=name) for name in shown}
+        return [
+            Tab(name, each[name], "list.tab", Narrowed(f"{figures}?{left.data.urlencode()}", left.qs.count()))
+            for name, left in asked.items()
+        ]
+    return [Tab(name, each[name], f"{figures}.{name or 'all'}", subject) for name in shown]
 
 
 class ReservationList(Listing):
@@ -114,4 +122,4 @@ class ReservationList(Listing):
 
     @property
     def tabs(self) -> list[Tab]:
-        return tabs(self.filter, "reservations")
+        return tabs(self.filter, "reservations", TEAM)

@@ -36,7 +36,7 @@ def mine(request: SignedInRequest) -> HttpResponse:
     context = {
         "form": form,
         "filter": chosen,
-        "tabs": tabs(chosen, "mine.reservations"),
+        "tabs": tabs(chosen, "mine.reservations", request.user),
         "page": page_of(request, rows.order_by(*default_order(chosen.chosen_status))),
         "today": timezone.localdate(),
     }

@@ -1,10 +1,11 @@
 """Working records: one click, one small request. It answers with the row and with the numbers that it changed."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from crm.distribution.views.attempt import Done, refused_when_busy
 from crm.distribution.views.undo import undo_path
 from crm.distribution.work import note_outcome
 from crm.distribution.work_forms import OutcomeForm, ValidationForm
+from crm.distribution.work_list import WorkList
 from crm.errors import Refused
 from crm.pages import go_to, safe_path
 from crm.registry import Module
@@ -126,7 +128,7 @@ def _answer(request: SignedInRequest, module: Module, pk: int, *, status: int = 
         "left": last_seen,
         "instead": find_own_record(request.user, module, instead.pk) if instead else None,
         "batch": last_seen.batch,
-        "figures": _figures(request.user, module, last_seen.batch, here),
+        "figures": _figures(request, module, last_seen.batch, here),
         "here": here,
         "hide_batch": "hide_batch" in request.POST,
         "selectable": "selectable" in request.POST,
@@ -136,12 +138,22 @@ def _answer(request: SignedInRequest, module: Module, pk: int, *, status: int = 
     return render(request, "distribution/_work_answer.html", context, status=status)
 
 
-def _figures(user: User, module: Module, batch: BaseBatch, here: str) -> list[tuple[str, Any]]:
+def _figures(request: SignedInRequest, module: Module, batch: BaseBatch, here: str) -> list[tuple[str, Any]]:
     """What a click may have changed on the page: each figure's name, and what it is about."""
-    mine, work = holding(module, user), work_of(user)
+    mine, work = holding(module, request.user), work_of(request.user)
     follow_ups = FOLLOW_UPS if here.startswith(reverse("follow_ups")) else ()
     return [
         *((f"batch.{name}", batch) for name in ("current", "received", "archived", "left", *STATE_LABELS)),
         *((f"mine.{name}", mine) for name in ("assigned", *STATE_LABELS)),
         *((f"follow_ups.{name}", work) for name in follow_ups),
+        *_of_a_search(request, module, batch, here),
     ]
+
+
+def _of_a_search(request: SignedInRequest, module: Module, batch: BaseBatch, here: str) -> list[tuple[str, Any]]:
+    """The numbers of the tabs, where the list is searched."""
+    path, _mark, query = here.partition("?")
+    there = copy(request)
+    there.GET = QueryDict(query)
+    listed = WorkList(there, module, batch=batch if path == batch.get_absolute_url() else None)
+    return [(figure, subject) for _state, _label, figure, subject in listed.tabs] if listed.q else []
