@@ -389,12 +389,17 @@ for name, field, sentence in [
 ]:
     declare(Figure(f"database.{name}", sentence, stored=_stored(field)))
 
-for name, sentence in [
-    ("arrived", _("Records that this operation put into the batch.")),
-    ("archived", _("Records of the batch that this operation archived, less those it restored.")),
-    ("left", _("Records that this operation took out of the batch.")),
+
+def _of_operation(show: str) -> Callable[[ledger.Line], str]:
+    return lambda line: f"{line.listed}&show={show}" if show and line.listed else ""
+
+
+for name, show, sentence in [
+    ("arrived", "received", _("Records that this operation put into the batch.")),
+    ("archived", "", _("Records of the batch that this operation archived, less those it restored.")),
+    ("left", "left", _("Records that this operation took out of the batch.")),
 ]:
-    declare(Figure(f"ledger.{name}", sentence, stored=_stored(name)))
+    declare(Figure(f"ledger.{name}", sentence, url=_of_operation(show), stored=_stored(name)))
 
 for name, sentence in [
     ("story.shown", _("The number as the pages show it.")),

@@ -56,7 +56,9 @@ MOST_LINES = 100
 
 @dataclass(frozen=True)
 class Line:
-    """What one operation did to the batch. `operation` and `who` are empty for a write from outside the app."""
+    """What one operation did to the batch. `operation` and `who` are empty for a write from outside the app; `listed`
+    is the URL of what came and went by it, but for show=, where the reader may see that.
+    """
 
     pk: str
     at: datetime
@@ -65,6 +67,7 @@ class Line:
     arrived: int
     left: int
     archived: int
+    listed: str
     undo: UUID | None = None
     """The operation, if the reader can still take it back (crm.distribution.undo)."""
 
@@ -111,5 +114,6 @@ def lines(batch: BaseBatch, reader: User) -> Iterator[Line]:
             arrived,
             left,
             archived,
+            f"{batch.get_absolute_url()}?operation={key}" if key and reader.is_admin else "",
             key if key in can_undo else None,
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from uuid import UUID
 
 from django.core.paginator import Page
 from django.http import Http404
@@ -171,6 +172,14 @@ class BatchList:
         self.show = request.GET.get("show") or "current"
         if self.show not in self.figures:
             raise Http404
+        self.operation = self._asked_operation() if self.has_events else None
+
+    def _asked_operation(self) -> UUID | None:
+        """`?operation=`: of those who came or went, those of that one."""
+        try:
+            return UUID(self.request.GET.get("operation") or "")
+        except ValueError:
+            return None
 
     @property
     def figures(self) -> list[str]:
@@ -198,4 +207,6 @@ class BatchList:
         rows = figure.rows_of(self.batch)
         if not self.has_events:
             rows = rows.select_related("database__product").order_by("row_number")
+        if self.operation:
+            return page_of(self.request, rows.filter(pgh_context=self.operation))
         return page_of(self.request, rows, total=figure.value(self.batch))

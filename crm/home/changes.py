@@ -27,7 +27,7 @@ OF_RECORDS: dict[str, tuple[Promise, set[str]]] = {
     "records.archive": (_("Archived"), {"archived"}),
     "records.restore": (_("Restored"), {"available", "reserved"}),
     "records.purge": (_("Purged"), {"archived"}),
-    "records.undo": (_("Undone"), {"assigned"}),
+    "records.undo": (_("Undone"), {"assigned", "available", "reserved"}),
     "request.make": (_("Requested"), {"requested"}),
     "request.approve": (_("Request approved"), {"assigned"}),
     "request.reject": (_("Request rejected"), {"available", "reserved"}),

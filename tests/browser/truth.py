@@ -152,7 +152,7 @@ BECAME = {
     "records.assign": ["assigned"],
     "records.recall": ["available", "reserved"],
     "records.transfer": ["assigned"],
-    "records.undo": ["assigned"],
+    "records.undo": ["assigned", "available", "reserved"],
     "records.replace": ["archived"],
     "records.archive": ["archived"],
     "records.restore": ["available", "reserved"],

@@ -22,10 +22,12 @@ from crm.distribution.databases import archive_database, restore_database
 from crm.distribution.ledger import lines
 from crm.distribution.timeline import timeline
 from crm.errors import Refused
+from crm.figures import get_figure
 from crm.notices.models import Notice
 from crm.registry import modules
 from crm.reservations.models import Reservation
 from crm.reservations.services import release_reservations
+from tests.conftest import browser_of
 from tests.distribution.sql import Witness, run
 from tests.factories.accounts import UserFactory
 from tests.factories.distribution import factories_of, fill
@@ -386,6 +388,25 @@ def test_the_ledger_says_what_happened_when_and_who_did_it(module, database, ass
     ]
     assert sum(line[2] for line in shown) == batch.received_count
     assert sum(line[3] for line in shown) == batch.left_count
+
+
+def test_each_number_of_the_ledger_leads_to_the_records_that_it_counts(
+    module, database, assign, staff, other_staff, admin
+):
+    batch = assign(database, 5).batch
+    ids = sorted(held(module, staff))
+    recall_records(records=module.Record.objects.with_ids(ids[:2]), by=admin)
+    transfer_records(records=module.Record.objects.with_ids(ids[2:3]), to=other_staff, by=admin)
+    desk, seen = browser_of(admin), set()
+    for line in lines(batch, admin):
+        for name, count in (("arrived", line.arrived), ("left", line.left)):
+            if count:
+                page = desk.get(get_figure(f"ledger.{name}").url(line), headers={"HX-Request": "true"})
+                assert len(page.context["gone"].page.object_list) == count
+                seen.add((name, count))
+    assert seen == {("arrived", 5), ("left", 2), ("left", 1)}
+    assert {get_figure("ledger.left").url(line) for line in lines(batch, staff)} == {""}, "who left is not theirs"
+    assert desk.get(f"{batch.get_absolute_url()}?show=left&operation=x").context["gone"].page.paginator.count == 3
 
 
 def test_the_ledger_shows_a_write_from_outside_the_app(module, database, assign, admin):

@@ -44,6 +44,7 @@ def test_an_operation_is_taken_back_from_the_timeline_of_what_it_touched(desk, m
     asked = desk.get(link, headers={**DIALOG, "Referer": f"http://testserver{url}"}).content.decode()
     assert "<html" not in asked
     assert "<strong>3</strong> records will be as they were before." in asked
+    assert "Assigned · Adam Admin · " in asked
     assert module.Record.objects.assigned().count() == 3, "asking does nothing"
     [back] = re.findall(r'name="next" value="([^"]+)"', asked)
     assert back == url

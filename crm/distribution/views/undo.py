@@ -1,5 +1,6 @@
 """Taking an operation back: from the message that told of it, or later from the timelines of what it touched."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,8 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
+from pghistory.models import Context
 
 from crm.accounts.access import SignedInRequest
+from crm.accounts.models import User
+from crm.distribution.operations import operation_name
 from crm.distribution.undo import outlook, undo
 from crm.distribution.views.attempt import refused_when_busy
 from crm.errors import Refused
@@ -23,7 +27,8 @@ def undo_operation(request: SignedInRequest, key: UUID) -> HttpResponse:
     """
     back = safe_path(request, request.POST.get("next"), came_from(request, reverse("home")))
     if request.method != "POST":
-        context = {"key": key, "next": back, "outlook": outlook(key=key, by=request.user)}
+        foreseen = outlook(key=key, by=request.user)
+        context = {"key": key, "next": back, "outlook": foreseen, **(_told(key) if foreseen.count else {})}
         return render_page(request, "distribution/undo.html", context, pieces=["dialog"])
     try:
         with refused_when_busy():
@@ -36,6 +41,16 @@ def undo_operation(request: SignedInRequest, key: UUID) -> HttpResponse:
             text += " " + _("%(skipped)d have been changed since and stay as they are.")
         messages.success(request, text % {"n": done.count, "skipped": done.skipped})
     return HttpResponse() if request.htmx else go_to(back)
+
+
+def _told(key: UUID) -> dict[str, Any]:
+    """What is taken back: what it was, who did it, and when."""
+    done = Context.objects.get(pk=key)
+    return {
+        "what": operation_name(done.metadata["operation"]),
+        "who": User.objects.filter(pk=done.metadata["user"]).first(),
+        "at": done.created_at,
+    }
 
 
 def undo_path(key: UUID) -> str:
