@@ -223,7 +223,12 @@ def lock_working(staff: User, *, alone: bool = False) -> None:
         )
         row = cursor.fetchone()
     if row is None or not row[0]:
-        raise Refused(_("%(name)s is not an active staff member and cannot be given records.") % {"name": staff})
+        raise not_working(staff)
+
+
+def not_working(person: User) -> Refused:
+    """What is said of somebody who cannot be given records."""
+    return Refused(_("%(name)s is not an active staff member and cannot be given records.") % {"name": person})
 
 
 def _check_rank(by: User | None, role: str) -> None:

@@ -57,7 +57,7 @@ def _reported(key: str) -> Callable[[Any], int]:
     return lambda upload: upload.report[key]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CountedModule(Module):
     """A module with the stored counts of its databases, added up."""
 
@@ -364,7 +364,7 @@ declare(
 declare(
     Figure(
         "database.rows",
-        _("Rows under the header of the uploaded file."),
+        _("Rows of the uploaded file that were read: those under its header, but for hidden ones left out."),
         stored=lambda database: database.file_rows + database.blank_count,
     )
 )

@@ -95,7 +95,13 @@ class RecordList(Listing):
     def total(self) -> int:
         if self._found is not None:
             return self._found[1]
-        return self.rows.order_by().count() if self.filter.narrows else self._stored_total()
+        if self.filter.errors:
+            return 0
+        return self._narrowed_counts[self.status] if self.filter.narrows else self._stored_total()
+
+    @cached_property
+    def _narrowed_counts(self) -> dict[str, int]:
+        return self.filter.count_statuses()
 
     @cached_property
     def _found(self) -> tuple[list[int], int] | None:
@@ -147,7 +153,7 @@ class RecordList(Listing):
         return self._narrowed(tabs) if self.filter.narrows else tabs
 
     def _narrowed(self, tabs: list[Tab]) -> list[Tab]:
-        counts = self.filter.count_statuses()
+        counts = self._narrowed_counts
         return [replace(tab, figure="list.tab", subject=Narrowed(tab.url, counts[tab.status])) for tab in tabs]
 
 

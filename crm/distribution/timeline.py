@@ -62,7 +62,7 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
     named = {pk for event in newest for pk in (_user(event), event.assignee_id)} | {*owners.values()}
     people = User.objects.in_bulk(named - {None})
     sees_earlier = reader.is_admin or settings_of(record.module).staff_see_earlier
-    can_undo = standing(record.module, [newest[0].pgh_context_id] if newest else [], reader)
+    can_undo = standing(record.module, [event.pgh_context_id for event in newest[:1]], reader, record=record.pk)
     moments = []
     for later, event, before in list(zip([None, *newest], newest, [*newest[1:], None], strict=False))[:MOST_MOMENTS]:
         name = _operation(event)
@@ -72,12 +72,13 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
         if not (reader.is_admin or is_theirs or is_earlier):
             continue
         came = event.assignee_id and not (before and before.assignee_id == event.assignee_id)
-        owner = owners.get(event.pgh_context_id)
+        owner, who = owners.get(event.pgh_context_id), people.get(_user(event))
+        hides_who = name in OF_RESERVATIONS and not reader.is_admin and who and not who.is_admin
         moments.append(
             Moment(
                 at=event.pgh_created_at,
                 what=OF_RESERVATIONS[name] % {"name": people[owner]} if owner else _named(name),
-                who=people.get(_user(event)),
+                who=None if hides_who else who,
                 status=Status(event.status),
                 assignee=people.get(event.assignee_id) if came else None,
                 said=said,

@@ -16,7 +16,7 @@ from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
-from crm.accounts.services import lock_working
+from crm.accounts.services import lock_working, not_working
 from crm.distribution.alerts import settle_invalid_alerts
 from crm.distribution.bell import Some, of_each
 from crm.distribution.coverage import back_to_pool
@@ -82,16 +82,15 @@ DRAWN = f"""
     SELECT r.id, after.assignee_id FROM "{{records}}" r, {BOTH} WHERE {IS_AS_LEFT} AND {GOES_TO_POOL}
 """  # noqa: S608 (constants of this file)
 
-# What was replaced comes back if what came in its place goes back too.
+# What was replaced comes back if what came in its place goes back too, whatever has become of that.
 COMES_BACK = f"""
     {IS_AS_LEFT} AND {GOES_TO_HOLDER}
-    AND (after.status <> 'archived' OR NOT EXISTS (
-        SELECT 1 FROM "{{records}}" x WHERE x.replaces_id = r.id AND x.id <> ALL(%(drawn)s::bigint[])
-    ))
+    AND NOT EXISTS (SELECT 1 FROM after a WHERE a.replaces_id = r.id AND a.pgh_obj_id <> ALL(%(drawn)s::bigint[]))
 """  # noqa: S608 (constants of this file)
 PUT_BACK = f"""
     UPDATE "{{records}}" r SET {{assignments}}
-    FROM {BOTH} WHERE {COMES_BACK} RETURNING r.id, before.assignee_id, after.assignee_id
+    FROM {BOTH} WHERE {COMES_BACK}
+    RETURNING r.id, before.assignee_id, after.assignee_id, after.status
 """  # noqa: S608 (constants of this file)
 COULD_BE_PUT_BACK = f"""SELECT count(*) FROM "{{records}}" r, {BOTH} WHERE {COMES_BACK}"""  # noqa: S608 (the same)
 
@@ -102,17 +101,29 @@ STILL_REPLACED = """
                          AND NOT EXISTS (SELECT 1 FROM "{records}" x WHERE x.replaces_id = o.id AND x.id <> r.id))
 """
 
-# Of these operations, those that have left something as it is now.
-STANDING = """
+# Of these operations, those that have left something as it is now: but for what a mark of staff has replaced at once,
+# both the old one and the new, and for what was replaced by something that has been changed since.
+STANDING = f"""
     SELECT c.id FROM pghistory_context c
     WHERE c.id = ANY(%(keys)s::uuid[]) AND c.metadata ->> 'operation' = ANY(%(undoable)s::text[])
           AND (%(anybody)s OR (c.metadata ->> 'user')::bigint = %(user)s)
           AND EXISTS (
-              SELECT 1 FROM "{events}" e WHERE e.pgh_context_id = c.id AND NOT EXISTS (
-                  SELECT 1 FROM "{events}" n WHERE n.pgh_obj_id = e.pgh_obj_id AND n.pgh_id > e.pgh_id
-              )
+              SELECT 1 FROM "{{events}}" e
+              WHERE e.pgh_context_id = c.id AND (%(record)s::bigint IS NULL OR e.pgh_obj_id = %(record)s)
+                    AND NOT EXISTS (
+                        SELECT 1 FROM "{{events}}" n WHERE n.pgh_obj_id = e.pgh_obj_id AND n.pgh_id > e.pgh_id
+                    )
+                    AND (e.status <> 'archived' OR c.metadata ->> 'operation' IN {ARCHIVING})
+                    AND (c.metadata ->> 'operation' IN {DRAWING} OR NOT EXISTS (
+                        SELECT 1 FROM "{{events}}" o
+                        WHERE o.pgh_context_id = c.id AND o.pgh_obj_id = e.replaces_id AND o.status = 'archived'
+                    ))
+                    AND NOT EXISTS (
+                        SELECT 1 FROM "{{events}}" a JOIN "{{events}}" n ON n.pgh_obj_id = a.pgh_obj_id
+                        WHERE a.pgh_context_id = c.id AND a.replaces_id = e.pgh_obj_id AND n.pgh_id > a.pgh_id
+                    )
           )
-"""
+"""  # noqa: S608 (constants of this file)
 
 
 # What reservations do to a record is as they are now; one in the pool names none of those that cover it any more.
@@ -144,22 +155,26 @@ def undo(*, key: UUID, by: User) -> Undone:
 
 
 def outlook(*, key: UUID, by: User) -> Undone:
-    """What an undo would do now."""
+    """What an undo would do now. Raises Refused when somebody who had the records is not working any more."""
+    held = _candidates(key, by)
+    people = {pk for counts in held.values() for pk in counts if pk}
+    for gone in User.objects.filter(pk__in=people).exclude(pk__in=User.objects.working()).order_by("pk"):
+        raise not_working(gone)
     candidates = count = 0
-    for module, counts in _candidates(key, by).items():
+    for module, counts in held.items():
         drawn = [pk for pk, _holder in _ask(DRAWN, module, key, by)]
-        [(held,)] = _ask(COULD_BE_PUT_BACK, module, key, by, drawn=drawn)
+        [(back,)] = _ask(COULD_BE_PUT_BACK, module, key, by, drawn=drawn)
         candidates += counts.total()
-        count += len(drawn) + held
+        count += len(drawn) + back
     return Undone(count, candidates - count)
 
 
-def standing(module: Module, keys: Iterable[UUID | None], by: User) -> set[UUID]:
-    """Of these operations, those of which `by` can still take something back in the module, as far as the history
-    tells; in one query.
+def standing(module: Module, keys: Iterable[UUID | None], by: User, *, record: int | None = None) -> set[UUID]:
+    """Of these operations, those of which `by` can still take something back in the module, or of that record, as far
+    as the history tells; in one query.
     """
     wanted = [key for key in keys if key]
-    return {pk for (pk,) in _ask(STANDING, module, None, by, keys=wanted)} if wanted else set()
+    return {pk for (pk,) in _ask(STANDING, module, None, by, keys=wanted, record=record)} if wanted else set()
 
 
 def _undo(key: UUID, by: User) -> Undone:
@@ -170,20 +185,20 @@ def _undo(key: UUID, by: User) -> Undone:
         lock_working(people[pk])
     locked = {module: [pk for (pk,) in _ask(LOCK, module, key, by)] for module in candidates}
     for module, ids in locked.items():
-        module.Record.objects.lock_counts(ids)
+        if None in candidates[module]:  # what goes to a pool and what comes back are two statements
+            module.Record.objects.lock_counts(ids)
     back, gone = dict[int, Some](), dict[int, Some]()
     taken, count = {}, 0
     for module in candidates:
         drawn = _ask(DRAWN, module, key, by)
         back_to_pool(module.Record, [pk for pk, _holder in drawn])
         put_back = _ask(PUT_BACK, module, key, by, drawn=[pk for pk, _holder in drawn])
-        ids = [pk for pk, _before, _after in put_back]
+        ids = [pk for pk, *_rest in put_back]
         take_back_lines(module, key, ids)
         taken[module] = module.Record.objects.settle(ids).taken
         settle_invalid_alerts(module, *people.values())
-        moved = [(pk, before, after) for pk, before, after in put_back if before != after]
-        _add(back, module, {pk: before for pk, before, _after in moved})
-        _add(gone, module, dict(drawn) | {pk: after for pk, _before, after in moved if after})
+        _add(back, module, {pk: who for pk, who, now, status in put_back if who != now or status == "archived"})
+        _add(gone, module, dict(drawn) | {pk: now for pk, who, now, _status in put_back if now and who != now})
         count += len(drawn) + len(ids)
     if not count:
         raise Refused(str(NOTHING_TO_UNDO))

@@ -111,7 +111,7 @@ def replace_invalid(*, records: RecordQuerySet, by: User) -> Replaced:
         done = _replace(module, ids, by, key)
         if not done.replaced:
             raise Refused(_("Their databases have no record left to replace them with. Nothing was changed."))
-        _tell_answered(module, ids, replaced=True)
+        _tell_answered(module, ids, by, replaced=True)
         settle_invalid_alerts(module)
         return done
 
@@ -122,7 +122,7 @@ def archive_invalid(*, records: RecordQuerySet, by: User) -> Archived:
     with operation("records.archive", by=by) as key:
         ids = _locked_invalid(records)
         _archive(module, ids, by)
-        _tell_answered(module, ids, replaced=False)
+        _tell_answered(module, ids, by, replaced=False)
         settle_invalid_alerts(module)
         return Archived(len(ids), key)
 
@@ -232,22 +232,25 @@ def _put_in_place(module: Module, pairs: list[tuple[int, int]], by: User) -> Non
             raise RuntimeError(f"{cursor.rowcount} of {len(pairs)} locked records were updated")
 
 
-def _tell_answered(module: Module, ids: list[int], *, replaced: bool) -> None:
+def _tell_answered(module: Module, ids: list[int], by: User, *, replaced: bool) -> None:
     """To each staff member whose invalid records were archived, by batch: how many, and whether others came."""
     archived = module.Record.objects.with_ids(ids).archived().order_by()
     counts = dict(archived.values_list("batch").annotate(n=Count("pk")))
     batches = module.Batch.objects.filter(pk__in=counts).select_related("staff", "database")
     one, many = (
-        ("%(n)d invalid record of %(batch)s was replaced.", "%(n)d invalid records of %(batch)s were replaced.")
+        ("%(by)s replaced %(n)d invalid record of %(batch)s.", "%(by)s replaced %(n)d invalid records of %(batch)s.")
         if replaced
-        else ("%(n)d invalid record of %(batch)s was archived.", "%(n)d invalid records of %(batch)s were archived.")
+        else (
+            "%(by)s archived %(n)d invalid record of %(batch)s.",
+            "%(by)s archived %(n)d invalid records of %(batch)s.",
+        )
     )
     notify_each(
         kind=Kind.INVALID_ANSWERED,
         lines=[
             (
                 batch.staff,
-                ngettext(one, many, counts[batch.pk]) % {"n": counts[batch.pk], "batch": batch},
+                ngettext(one, many, counts[batch.pk]) % {"by": by, "n": counts[batch.pk], "batch": batch},
                 batch.get_absolute_url(),
             )
             for batch in batches

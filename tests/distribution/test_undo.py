@@ -13,7 +13,13 @@ from crm.distribution.leaving import deactivate_with_records
 from crm.distribution.models import Validation
 from crm.distribution.settings import change_settings
 from crm.distribution.undo import Undone, outlook, undo
-from crm.distribution.validation import archive_invalid, replace_invalid, restore_archived, validate_records
+from crm.distribution.validation import (
+    archive_invalid,
+    purge_archived,
+    replace_invalid,
+    restore_archived,
+    validate_records,
+)
 from crm.distribution.work import note_outcome
 from crm.errors import Refused
 from crm.notices.models import Kind, Notice
@@ -219,14 +225,47 @@ def test_what_was_replaced_stays_archived_if_its_replacement_was_worked_since(
 
 
 @validating
-def test_what_was_archived_without_replacement_comes_back(module, batch, five, staff, admin, witness):
+@pytest.mark.parametrize("away", ["transferred", "recalled", "purged with its original", "transferred and back"])
+def test_what_was_replaced_stays_archived_wherever_its_replacement_is_by_now(
+    module, batch, five, staff, other_staff, admin, witness, away
+):
+    validate_records(records=five, by=staff, validation=Validation.INVALID, reason="x")
+    key = replace_invalid(records=five, by=admin).undo
+    witness.look()
+    new = module.Record.objects.filter(replaces__isnull=False).order_by("pk")[0]
+    only = module.Record.objects.filter(pk=new.pk)
+    if away == "recalled":
+        recall_records(records=only, by=admin)
+    elif away == "purged with its original":
+        purge_archived(records=module.Record.objects.filter(pk=new.replaces_id), by=admin)
+    else:
+        moved = transfer_records(records=only, to=other_staff, by=admin).undo
+        witness.look()
+        if away == "transferred and back":
+            undo(key=moved, by=admin)
+    witness.look()
+    foreseen = outlook(key=key, by=admin)
+    assert undo(key=key, by=admin) == foreseen
+    assert foreseen.count == 8
+    witness.look_and_check()
+    old = module.Record.objects.filter(pk=new.replaces_id)
+    assert list(old.values_list("status", flat=True)) == ([] if away.startswith("purged") else ["archived"])
+
+
+@validating
+@pytest.mark.parametrize("service", [archive_invalid, replace_invalid])
+def test_what_was_archived_comes_back_and_whose_it_is_hears_of_it(module, batch, five, staff, admin, witness, service):
     validate_records(records=five, by=staff, validation=Validation.INVALID, reason="x")
     before = rows(module)
-    key = archive_invalid(records=five, by=admin).undo
+    key = service(records=five, by=admin).undo
     witness.look()
-    assert undo(key=key, by=admin) == Undone(5, 0)
+    Notice.objects.all().delete()
+    undo(key=key, by=admin)
     witness.look_and_check()
     assert rows(module) == before
+    told = {notice.text for notice in Notice.objects.filter(user=staff)}
+    assert "Adam Admin gave back to you: 5 records of Maret." in told
+    assert ("Adam Admin took back 5 records of Maret." in told) == (service is replace_invalid)
 
 
 @validating
@@ -252,6 +291,16 @@ def test_a_transfer_from_several_people_is_taken_back_to_each(
 
 
 # --- What has been changed since -------------------------------------------------------------------------------
+
+
+def test_before_an_undo_one_hears_that_somebody_is_not_working_any_more(
+    module, database, five, staff, other_staff, owner, admin
+):
+    key = recall_records(records=five, by=admin).undo
+    deactivate_person(person=staff, by=owner)
+    with pytest.raises(Refused, match="Sari Staff is not an active staff member"):
+        outlook(key=key, by=admin)
+    refuses(module, key, admin, "Sari Staff is not an active staff member")
 
 
 def test_twice_is_once(module, five, staff, admin):

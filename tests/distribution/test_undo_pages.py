@@ -6,8 +6,13 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
+from crm.accounts.services import deactivate_person
 from crm.distribution.assignment import assign_random, recall_records, transfer_records
+from crm.distribution.settings import change_settings
+from crm.distribution.undo import undo
+from crm.distribution.validation import replace_invalid, validate_records
 from crm.distribution.work import note_outcome
+from crm.registry import modules
 from tests.factories.distribution import fill
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +81,42 @@ def test_staff_take_back_from_the_timeline_what_they_noted_and_nothing_else(phon
     phone.post(reverse("undo", args=[noted.undo]))
     record.refresh_from_db()
     assert record.note == ""
+
+
+VALIDATING = [each for each in modules() if each.policy.validates]
+
+
+@pytest.mark.parametrize("module", VALIDATING, ids=lambda module: module.key)
+def test_what_a_mark_replaced_at_once_offers_no_undo_and_what_it_left_does(phone, desk, module, assigned, staff, owner):
+    change_settings(module=module, by=owner, auto_replace=True, most_replacements=1)
+    done = validate_records(records=assigned.batch.records.all(), by=staff, validation="invalid", reason="x")
+    assert done.replacement.replaced == 1
+    came = module.Record.objects.get(replaces__isnull=False)
+    assert undo_links(phone.get(came.get_absolute_url())) == set()
+    kept = module.Record.objects.held_by(staff).filter(validation="invalid").first()
+    assert undo_links(phone.get(kept.get_absolute_url())) == {reverse("undo", args=[done.undo])}
+    undo(key=done.undo, by=staff)
+    assert undo_links(phone.get(assigned.batch.get_absolute_url())) == set(), "what was replaced at once stays so"
+
+
+@pytest.mark.parametrize("module", VALIDATING, ids=lambda module: module.key)
+def test_a_replacement_that_was_worked_leaves_nothing_to_undo(desk, module, assigned, staff, admin):
+    records = module.Record.objects.filter(batch=assigned.batch)
+    validate_records(records=records, by=staff, validation="invalid", reason="x")
+    replace_invalid(records=records.filter(pk=records.order_by("pk")[0].pk), by=admin)
+    came = module.Record.objects.get(replaces__isnull=False)
+    url = reverse("batch_story", args=[module, assigned.batch.pk, "archived"])
+    assert len(undo_links(desk.get(url))) == 1
+    note_outcome(records=module.Record.objects.filter(pk=came.pk), by=staff, note="tea")
+    assert undo_links(desk.get(url)) == set()
+
+
+def test_who_is_not_working_any_more_is_named_before(desk, module, assigned, staff, owner, admin):
+    key = recall_records(records=module.Record.objects.filter(batch=assigned.batch), by=admin).undo
+    deactivate_person(person=staff, by=owner)
+    asked = desk.get(reverse("undo", args=[key])).content.decode()
+    assert "Sari Staff is not an active staff member" in asked
+    assert "records will be" not in asked
 
 
 def test_what_is_not_theirs_says_nothing_and_changes_nothing(phone, module, assigned, admin):

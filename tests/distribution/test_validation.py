@@ -352,7 +352,7 @@ def test_replacing_is_one_for_one_in_the_same_batch(module, database, batch, sta
     }
     told = Notice.objects.filter(kind=Kind.INVALID_ANSWERED).values_list("user__username", "text", "url")
     assert sorted(told) == [
-        (person.username, f"2 invalid records of {each} were replaced.", each.get_absolute_url())
+        (person.username, f"Adam Admin replaced 2 invalid records of {each}.", each.get_absolute_url())
         for person, each in ((staff, batch), (other_staff, theirs))
     ]
 
@@ -406,7 +406,7 @@ def test_archiving_takes_them_out_without_replacement(module, batch, staff, admi
         ("Deceased", admin.pk, staff.pk)
     }
     assert pairs(module) == []
-    assert Notice.objects.get(kind=Kind.INVALID_ANSWERED).text == f"2 invalid records of {batch} were archived."
+    assert Notice.objects.get(kind=Kind.INVALID_ANSWERED).text == f"Adam Admin archived 2 invalid records of {batch}."
 
 
 # --- The archive ---------------------------------------------------------------------------------------------

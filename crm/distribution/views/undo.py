@@ -27,8 +27,12 @@ def undo_operation(request: SignedInRequest, key: UUID) -> HttpResponse:
     """
     back = safe_path(request, request.POST.get("next"), came_from(request, reverse("home")))
     if request.method != "POST":
-        foreseen = outlook(key=key, by=request.user)
-        context = {"key": key, "next": back, "outlook": foreseen, **(_told(key) if foreseen.count else {})}
+        context: dict[str, Any] = {"key": key, "next": back}
+        try:
+            context["outlook"] = foreseen = outlook(key=key, by=request.user)
+            context |= _told(key) if foreseen.count else {}
+        except Refused as refused:
+            context["why_not"] = str(refused)
         return render_page(request, "distribution/undo.html", context, pieces=["dialog"])
     try:
         with refused_when_busy():
