@@ -85,7 +85,7 @@ SENTENCES: dict[str, Promise] = {
     "began": _("Conflicts of the list that began then, or with this staff member's records."),
     "ended": _("Conflicts of the list that ended then, or with this staff member's records."),
     "waiting": _("Of those that began, as many as are open still."),
-    "open_then": _("Conflicts of the list that were open when that day ended: what was, what began, less what ended."),
+    "end_of_day": _("Conflicts of the list that were open when that day ended: what was, what began, less what ended."),
     "owned": _("Conflicts of the list about customers whom this staff member has reserved."),
 }
 
@@ -175,7 +175,7 @@ def _of_day(listed: ConflictList, day: date, numbers: list[int]) -> list[tuple[s
     return [
         ("conflicts.began", Tally(on, began, opened, listed.url(**opened_url))),
         ("conflicts.ended", Tally(on, ended, closed, listed.url(by=None, closed_from=on, closed_to=on))),
-        ("conflicts.open_then", Tally(on, open_then, rows.open_at_the_end_of(day), open_url)),
+        ("conflicts.end_of_day", Tally(on, open_then, rows.open_at_the_end_of(day), open_url)),
     ]
 
 

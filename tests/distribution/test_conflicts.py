@@ -587,7 +587,7 @@ def test_every_number_of_a_summary_is_the_length_of_its_list(desk, everywhere, b
     ) * (query.get("state") != "open")
 
 
-TALLIES = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.open_then", "conflicts.owned"}
+TALLIES = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.end_of_day", "conflicts.owned"}
 
 
 @pytest.mark.parametrize("query", [{}, {"state": "open"}, {"module": "memberwd"}])

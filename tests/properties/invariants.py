@@ -483,7 +483,7 @@ def is_compared(name: str) -> bool:
     forecast, and what is counted within a list (tests/distribution/test_conflicts.py)."""
     kinds = ("module.", "database.", "batch.", "mine.", "staff.", "follow_ups.", "requests.", "reservations.")
     kinds += ("reservation.", "conflicts.")
-    of_a_list = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.open_then", "conflicts.owned"}
+    of_a_list = {"conflicts.began", "conflicts.ended", "conflicts.waiting", "conflicts.end_of_day", "conflicts.owned"}
     return name.startswith(kinds) and name not in {"staff.no_replacement", *of_a_list}
 
 

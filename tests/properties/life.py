@@ -296,7 +296,7 @@ class Life(RuleBasedStateMachine):
         database = import_upload(upload, self.admins()[0])
         self.rows[module.key] += good
         self.files[module.key][database.pk] = {
-            "file_rows": good + twice + 1 + nameless,
+            "rows": good + twice + 1 + nameless + blank,
             "duplicates": twice + 1,
             "rejected": nameless,
             "blank": blank,
