@@ -110,7 +110,7 @@ def reject_requests(*, requests: Iterable[Request], by: User | None, reason: str
             notify(
                 users=[request.staff],
                 kind=Kind.REQUEST_DECIDED,
-                text=f"{text} {reason}".strip()[:300],
+                text=f"{text} {reason}".strip(),
                 url=reverse("my_requests"),
             )
         records = sum(request.quantity for request in waiting)

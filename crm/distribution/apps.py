@@ -9,7 +9,7 @@ class DistributionConfig(AppConfig):
         from django.db.models.signals import post_migrate
         from django.urls import register_converter
 
-        from crm.distribution import conflict_counts, figures  # noqa: F401 (declare the numbers)
+        from crm.distribution import conflict_counts, facts, figures  # noqa: F401 (declare the numbers)
         from crm.distribution.converters import ModuleConverter
         from crm.distribution.reserving import figures as reserving_figures  # noqa: F401 (declares those of reservations)
         from crm.schedules import write_schedules

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from crm.accounts.models import User
 from crm.accounts.services import lock_working
 from crm.distribution.alerts import settle_invalid_alerts
-from crm.distribution.bell import Some, of_each
+from crm.distribution.bell import Some, of_holders
 from crm.distribution.coverage import back_to_pool, not_for
 from crm.distribution.draw import TooFew, check_in_use, draw
 from crm.distribution.models import BaseBatch, BaseDatabase, BaseRecord, Status
@@ -123,9 +123,9 @@ def recall_records(*, records: RecordQuerySet, by: User) -> Returned:
     with operation("records.recall", by=by) as key:
         selected = records.count()
         ids = records.assigned().locked_ids()
-        holders = _holders(records.model, ids)
+        lost = of_holders(records.model, ids)
         back_to_pool(records.model, ids)
-        tell_lost(records.model, holders, lambda some: _("%(by)s took back %(some)s.") % {"by": by, "some": some})
+        _tell_lost(lost, lambda some: _("%(by)s took back %(some)s.") % {"by": by, "some": some})
         settle_invalid_alerts(module_of(records.model))
         return Returned(count=len(ids), skipped=selected - len(ids), undo=key)
 
@@ -159,7 +159,7 @@ def hand_on(
     loses records what became of them. Returns the batches.
     """
     Batch = module_of(model).Batch
-    holders = _holders(model, list(receivers))
+    lost = of_holders(model, list(receivers))
     databases = dict(model.objects.with_ids(receivers).values_list("pk", "database_id"))
     wanted = sorted({(databases[pk], staff) for pk, staff in receivers.items()})
     made = Batch.objects.bulk_create(Batch(database_id=pk, staff_id=staff, created_by=by) for pk, staff in wanted)
@@ -178,7 +178,7 @@ def hand_on(
             """,  # noqa: S608 (the model's own name)
             [by.pk, *([list(column) for column in zip(*records, strict=True)] or [[], [], []])],
         )
-    tell_lost(model, holders, told)
+    _tell_lost(lost, told)
     batches = list(Batch.objects.filter(pk__in=into.values()).select_related("database", "staff").order_by("pk"))
     received = Counter(batch for _record, _staff, batch in records)
     _tell_received([(batch, received[batch.pk]) for batch in batches], by)
@@ -215,14 +215,8 @@ def _hand_out(
     return HandedOut(batch=batch, count=updated, undo=key)
 
 
-def _holders(model: type[BaseRecord], ids: list[int]) -> dict[int, int]:
-    """Who has each of these records."""
-    return dict(model.objects.with_ids(ids).order_by().values_list("pk", "assignee"))
-
-
-def tell_lost(model: type[BaseRecord], holders: Mapping[int, int], told: Callable[[Some], str]) -> None:
-    """To each who had some of these records, what became of them."""
-    lost = of_each(model, holders)
+def _tell_lost(lost: Mapping[int, Some], told: Callable[[Some], str]) -> None:
+    """To each who had some records, what became of them."""
     people = User.objects.filter(pk__in=lost)
     notify_each(kind=Kind.RECORDS_TAKEN_BACK, lines=[(user, told(lost[user.pk]), "") for user in people])
 

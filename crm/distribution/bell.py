@@ -1,7 +1,8 @@
 """What the bell says of records that come and go: which, of what, and by whom."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -42,19 +43,29 @@ def _few(names: tuple[str, ...]) -> str:
 
 
 EACH = """
-    SELECT o.person, count(*), array_agg(DISTINCT d.name), (array_agg(r.customer_id ORDER BY r.id))[1:%(most)s]
+    SELECT {person}, count(*), array_agg(DISTINCT d.name), (array_agg(r.customer_id ORDER BY r.id))[1:%(most)s]
     FROM unnest(%(records)s::bigint[], %(people)s::bigint[]) AS o (record, person)
     JOIN "{records}" r ON r.id = o.record JOIN "{databases}" d ON d.id = r.database_id
     GROUP BY 1
 """
 
 
+def of_holders(model: type[BaseRecord], ids: Collection[int]) -> dict[int, Some]:
+    """Of each person, by their key, which of these records are with them; in one query."""
+    return _of_each(model, "r.assignee_id", ids, [])
+
+
 def of_each(model: type[BaseRecord], whose: Mapping[int, int]) -> dict[int, Some]:
     """Of each person, by their key, which of the records are theirs: `whose` names a person for each; in one query."""
-    query = EACH.format(records=model._meta.db_table, databases=module_of(model).Database._meta.db_table)
+    return _of_each(model, "o.person", whose, whose.values())
+
+
+def _of_each(model: type[BaseRecord], person: str, ids: Iterable[int], people: Iterable[int]) -> dict[int, Some]:
+    tables = {"records": model._meta.db_table, "databases": module_of(model).Database._meta.db_table}
     with connection.cursor() as cursor:
-        cursor.execute(query, {"records": list(whose), "people": list(whose.values()), "most": MOST_NAMED})
+        values: dict[str, Any] = {"records": list(ids), "people": list(people), "most": MOST_NAMED}
+        cursor.execute(EACH.format(person=person, **tables), values)
         return {
-            person: Some(count, tuple(databases), tuple(customers) if count <= MOST_NAMED else ())
-            for person, count, databases, customers in cursor.fetchall()
+            pk: Some(count, tuple(databases), tuple(customers) if count <= MOST_NAMED else ())
+            for pk, count, databases, customers in cursor.fetchall()
         }

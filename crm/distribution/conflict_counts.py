@@ -159,9 +159,9 @@ def per_day(listed: ConflictList) -> Summary:
     for day in sorted(began.keys() | ended.keys()):
         n, resolved = began.get(day, NOTHING)[0], ended.get(day, NOTHING)[0]
         open_then += n - resolved
-        counts.insert(0, (day, [n, resolved, open_then]))
+        counts.append((day, [n, resolved, open_then]))
     headings = [gettext("Day"), gettext("Began"), gettext("Ended"), gettext("Open at the end")]
-    return Summary(headings, counts, partial(_of_day, listed))
+    return Summary(headings, counts[::-1], partial(_of_day, listed))
 
 
 def _of_day(listed: ConflictList, day: date, numbers: list[int]) -> list[tuple[str, Tally]]:

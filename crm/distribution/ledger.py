@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from crm.accounts.models import User
 from crm.distribution.models import BaseBatch
 from crm.distribution.operations import operation_name
-from crm.distribution.undo import MOST_UNDONE, standing
+from crm.distribution.undo import MOST_UNDONE, undoable_still
 
 # One row for each event of each record that was ever in the batch, beside the state before that event. As arrays the
 # keys are looked up in an index; joined, with no statistics yet, each would be compared with every event.
@@ -104,7 +104,7 @@ def lines(batch: BaseBatch, reader: User) -> Iterator[Line]:
         cursor.execute(_sql(LINES, batch))
         rows = cursor.fetchall()
     people = User.objects.in_bulk({row[3] for row in rows if row[3]})
-    can_undo = standing(batch.module, [row[7] for row in rows[:MOST_UNDONE]], reader)
+    can_undo = undoable_still(batch.module, [row[7] for row in rows[:MOST_UNDONE]], reader)
     for first_event, at, operation, who, arrived, left, archived, key in rows:
         yield Line(
             f"{batch.module.key}-{batch.pk}-{first_event}",

@@ -54,7 +54,7 @@ WORK_STATES: dict[str, Callable[[], Q]] = {
 NO_STATES = dict.fromkeys(WORK_STATES, 0)
 
 # What staff have noted of a record, which leaves it on its way back to the pool.
-NOTED = {
+LEAVES_THE_RECORD = {
     "outcomes": ~Q(reach="", response="", validation=""),
     "notes": ~Q(note=""),
     "follow_ups": Q(follow_up_on__isnull=False),
@@ -198,9 +198,9 @@ class RecordQuerySet(models.QuerySet):
         return counts
 
     def count_noted(self) -> Counter[str]:
-        """Of how many of these something is noted ("any"), and each of NOTED."""
+        """Of how many of these something is noted ("any"), and each of LEAVES_THE_RECORD."""
         noted = self.exclude(worked_at=None).order_by()
-        counts = {name: Count("pk", filter=condition) for name, condition in NOTED.items()}
+        counts = {name: Count("pk", filter=condition) for name, condition in LEAVES_THE_RECORD.items()}
         return Counter(noted.aggregate(any=Count("pk"), **counts))
 
     def in_conflict(self) -> "RecordQuerySet":

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from crm.accounts.models import User
 from crm.distribution.models import BATCH_COUNTS, DATABASE_COUNTS, BaseBatch, BaseDatabase
 from crm.distribution.operations import operation_name
-from crm.distribution.undo import MOST_UNDONE, standing
+from crm.distribution.undo import MOST_UNDONE, undoable_still
 from crm.figures import Figure, get_figure
 from crm.moment import one_moment
 
@@ -136,7 +136,7 @@ def tell(subject: BaseDatabase | BaseBatch, name: str, reader: User) -> Story:
         found = _ask(query, pk=subject.pk)
         rows = figure.rows_of(subject).count() if figure.rows else None
         others = _others(subject, [row[3] for row in found if row[3]])
-        can_undo = standing(subject.module, [row[3] for row in found[:MOST_UNDONE]], reader)
+        can_undo = undoable_still(subject.module, [row[3] for row in found[:MOST_UNDONE]], reader)
     people = User.objects.in_bulk({row[5] for row in found if row[5]})
     changes = [
         Change(

@@ -17,7 +17,7 @@ from crm.distribution.models import NO_VALIDATION, NO_WORK, BaseRecord, Status
 from crm.distribution.operations import OF_RESERVATIONS, operation_name
 from crm.distribution.outcomes import NOTED, TAKEN_BACK
 from crm.distribution.settings import settings_of
-from crm.distribution.undo import standing
+from crm.distribution.undo import undoable_still
 
 MOST_MOMENTS = 200
 """The newest changes; nobody reads more on one page."""
@@ -62,7 +62,7 @@ def timeline(record: BaseRecord, reader: User) -> list[Moment]:
     named = {pk for event in newest for pk in (_user(event), event.assignee_id)} | {*owners.values()}
     people = User.objects.in_bulk(named - {None})
     sees_earlier = reader.is_admin or settings_of(record.module).staff_see_earlier
-    can_undo = standing(record.module, [event.pgh_context_id for event in newest[:1]], reader, record=record.pk)
+    can_undo = undoable_still(record.module, [event.pgh_context_id for event in newest[:1]], reader, record=record.pk)
     moments = []
     for later, event, before in list(zip([None, *newest], newest, [*newest[1:], None], strict=False))[:MOST_MOMENTS]:
         name = _operation(event)

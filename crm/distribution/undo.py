@@ -169,7 +169,7 @@ def outlook(*, key: UUID, by: User) -> Undone:
     return Undone(count, candidates - count)
 
 
-def standing(module: Module, keys: Iterable[UUID | None], by: User, *, record: int | None = None) -> set[UUID]:
+def undoable_still(module: Module, keys: Iterable[UUID | None], by: User, *, record: int | None = None) -> set[UUID]:
     """Of these operations, those of which `by` can still take something back in the module, or of that record, as far
     as the history tells; in one query.
     """

@@ -88,10 +88,7 @@ def tell_owners(reservations: Iterable[Reservation], what: str) -> None:
         own.setdefault(reservation.staff, []).append(reservation)
     notify_each(
         kind=Kind.RESERVATION_ENDING if what in ("ending", "expired") else Kind.RESERVATION_DECIDED,
-        lines=[
-            (staff, (SAID[what] % {"n": len(theirs), "customer": theirs[0]})[:300], url)
-            for staff, theirs in own.items()
-        ],
+        lines=[(staff, SAID[what] % {"n": len(theirs), "customer": theirs[0]}, url) for staff, theirs in own.items()],
     )
 
 
